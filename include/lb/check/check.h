@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Health checks: ordinary connections run by workers; verdicts go to the control thread by mail, which alone
+ * changes state (rise, fall).
+ */
+#ifndef LB_CHECK_CHECK_H
+#define LB_CHECK_CHECK_H
+
+#include <lb/server/server.h>
+
+enum check_status { /* names as in the CSV's check_status */
+	CHK_UNKNOWN, CHK_INI, CHK_START, CHK_SOCKERR, CHK_L4OK, CHK_L4TOUT, CHK_L4CON, CHK_L6OK, CHK_L6TOUT,
+	CHK_L6RSP, CHK_L7TOUT, CHK_L7RSP, CHK_L7OK, CHK_L7OKC, CHK_L7STS, CHK_PROCERR, CHK_PROCTOUT, CHK_PROCOK,
+	CHK_HANA, CHK_N
+};
+const char *check_status_name(enum check_status s);   /* "L7STS" */
+const char *check_status_text(enum check_status s);   /* "Layer7 wrong status" */
+int check_status_result(enum check_status s);	      /* 0 unknown, 1 neutral, 2 failed, 3 passed, 4 conditional pass */
+
+enum check_type { CHECK_TCP, CHECK_HTTP };
+struct check_expect; /* http-check expect lines */
+
+struct check_proto { /* option httpchk, http-check: per backend, in the generation's arena */
+	enum check_type type;
+	const char *method, *uri, *version;
+	struct slice *hdrs; /* name, value pairs */
+	unsigned n_hdrs;
+	struct slice body;
+	struct check_expect *expects;
+	bool disable_on_404, send_state;
+};
+
+struct check_conf {
+	bool enabled;
+	uint32_t inter_ms, fastinter_ms, downinter_ms; /* 2000; 0: inter */
+	uint32_t rise, fall;			       /* 2, 3 */
+	struct addr addr;	/* 'addr'; family 0: the server's */
+	uint16_t port;		/* 'port'; 0: the server's */
+	bool send_proxy;
+	const struct check_proto *proto; /* the backend's; NULL: TCP */
+	uint32_t timeout_ms;	/* timeout check; 0: min of connect timeout and inter */
+	uint32_t connect_ms;
+};
+
+struct check { /* the living one, of a server */
+	struct server *server;
+	_Atomic(uint8_t) status;	/* last result: enum check_status */
+	_Atomic(uint8_t) last_status;	/* before it */
+	bool is_enabled, is_paused;	/* [control] 'disable health' */
+	int32_t health;			/* [control] 0..rise + fall - 1 */
+	uint32_t rise, fall;		/* [control] */
+	uint16_t code;			/* [control] HTTP status of the last one; 0 none */
+	uint32_t duration_ms;		/* [control] of the last one */
+	uint64_t n_failed;		/* [control] chkfail */
+	char desc[128];			/* [control] last_chk text */
+	struct thread *thread;		/* [const] the worker that runs it */
+	void *run;			/* [owner: thread] the check in progress */
+	bool is_running;
+};
+
+/* Control thread: begins, refreshes after reload, or ends the checks of a server per its conf. */
+void check_apply_conf(struct server *s, const struct server_conf *conf);
+void check_stop(struct server *s);
+/* 'disable health', 'enable health', 'set server health' */
+void check_set_paused(struct server *s, bool paused);
+void check_force(struct server *s, const char *health, const char **err);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Compiler helpers and assertions that everything else stands on. */
+#ifndef LB_CORE_BASE_H
+#define LB_CORE_BASE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LB_LIKELY(x)		__builtin_expect(!!(x), 1)
+#define LB_UNLIKELY(x)		__builtin_expect(!!(x), 0)
+#define LB_MUST_CHECK		__attribute__((warn_unused_result))
+#define LB_PRINTF(fmt, args)	__attribute__((format(printf, fmt, args)))
+#define LB_NORETURN		__attribute__((noreturn))
+#define LB_COLD			__attribute__((cold, noinline))
+#define LB_CACHE_ALIGNED	__attribute__((aligned(64)))
+#define LB_ARRAY_LEN(a)		(sizeof(a) / sizeof((a)[0]))
+#define LB_MIN(a, b)		((a) < (b) ? (a) : (b))
+#define LB_MAX(a, b)		((a) > (b) ? (a) : (b))
+#define LB_CAT_(a, b)		a##b
+#define LB_CAT(a, b)		LB_CAT_(a, b)
+#define LB_CONTAINER_OF(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
+
+/**
+ * LB_ASSERT() - an invariant, checked in release builds too
+ *
+ * Never for input. A failed one prints the place, a backtrace, and what registered panic
+ * reporters know of the running thread, then aborts.
+ */
+#define LB_ASSERT(cond)                                                                            \
+	do {                                                                                       \
+		if (LB_UNLIKELY(!(cond)))                                                          \
+			lb_assert_failed(#cond, __FILE__, __LINE__, __func__);                     \
+	} while (0)
+
+void lb_assert_failed(const char *cond, const char *file, int line, const char *func) LB_NORETURN
+	LB_COLD;
+
+/**
+ * LB_REGISTER() - put a pointer to @sym into the link-time table named @section
+ *
+ * The table is walked with LB_REGISTRY_FOREACH(). Order means nothing.
+ */
+#define LB_REGISTER(section_, sym)                                                                 \
+	static const void *const LB_CAT(lb_reg_entry_, __COUNTER__)                                \
+		__attribute__((used, section("lb_reg_" #section_))) = &(sym)
+
+#define LB_REGISTRY_DECLARE(section_)                                                              \
+	extern const void *const __start_lb_reg_##section_[] __attribute__((weak));                \
+	extern const void *const __stop_lb_reg_##section_[] __attribute__((weak))
+
+#define LB_REGISTRY_FOREACH(section_, it)                                                          \
+	for (const void *const *it = __start_lb_reg_##section_; it < __stop_lb_reg_##section_; it++)
+
+#endif

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The event loop of one thread: descriptors, timers, tasks and mail.
+ *
+ * A turn: wait in the poller (offline for RCU while asleep), read the clock, run mail, ready
+ * descriptors, due timers, woken tasks; free what was buried; then a quiescent state. Everything here
+ * is touched by the owning thread only, but for mailbox_post().
+ *
+ * A watched descriptor is edge-triggered for input, output and hang-up from its start: one
+ * system call per connection, whatever happens later. Listeners are level-triggered.
+ */
+#ifndef LB_CORE_LOOP_H
+#define LB_CORE_LOOP_H
+
+#include <lb/core/list.h>
+#include <lb/core/timer.h>
+#include <stdatomic.h>
+#include <sys/epoll.h>
+#include <urcu/wfcqueue.h>
+
+struct loop;
+struct watch;
+typedef void (*watch_ready_fn)(struct watch *w, uint32_t events);
+
+struct watch {
+	int fd;		      /* -1: not watched; late events for it are dropped */
+	bool is_armed;	      /* known to the poller */
+	watch_ready_fn ready; /* events: EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */
+};
+
+struct task;
+typedef void (*task_run_fn)(struct task *t);
+
+struct task {
+	struct list node;
+	task_run_fn run;
+};
+
+/* Memory to free when the turn is over, once no event of the batch can name it. Embed it. */
+struct burial {
+	struct burial *next;
+	void (*free)(struct burial *b);
+};
+
+/* A message between threads. @run is called by the receiver, which then owns the memory. */
+struct mail {
+	struct cds_wfcq_node node;
+	void (*run)(struct mail *m);
+};
+
+struct mailbox {
+	struct cds_wfcq_head head LB_CACHE_ALIGNED; /* [owner] */
+	struct cds_wfcq_tail tail LB_CACHE_ALIGNED; /* [atomic] any thread enqueues */
+	atomic_int is_asleep;			    /* [atomic] receiver is in the poller: kick its eventfd */
+	int event_fd;				    /* [const] */
+};
+
+struct poller_ops {
+	const char *name;
+	int (*init)(struct loop *l);
+	void (*fini)(struct loop *l);
+	int (*add)(struct loop *l, struct watch *w, uint32_t events);
+	int (*del)(struct loop *l, struct watch *w);
+	int (*wait)(struct loop *l, int timeout_ms); /* dispatches; returns events or -errno */
+};
+
+struct loop {
+	const struct poller_ops *poller;
+	int epoll_fd;
+	struct wheel wheel;
+	struct list run_queue; /* tasks to run this turn */
+	uint32_t n_run_queue;
+	struct burial *graveyard;
+	struct mailbox mailbox;
+	struct watch mail_watch;
+	int max_events;	    /* tune.maxpollevents */
+	int runqueue_depth; /* tune.runqueue-depth */
+	bool is_stopping;
+	/* statistics, this thread writes, others read relaxed */
+	uint64_t n_turns, n_polls, n_events, n_wakeups;
+	int64_t busy_us, idle_us;     /* within the current measuring second */
+	_Atomic unsigned idle_pct;    /* over the last second */
+};
+
+int loop_init(struct loop *l);
+void loop_fini(struct loop *l);
+void loop_run(struct loop *l); /* until is_stopping */
+void loop_stop(struct loop *l);
+
+/* Registers @w->fd edge-triggered for everything. Return: 0 or -errno (ENOMEM, ENOSPC). */
+int loop_watch(struct loop *l, struct watch *w) LB_MUST_CHECK;
+/* Level-triggered for @events (EPOLLIN, EPOLLEXCLUSIVE...). */
+int loop_watch_level(struct loop *l, struct watch *w, uint32_t events) LB_MUST_CHECK;
+void loop_unwatch(struct loop *l, struct watch *w); /* stays open; fd kept */
+/* Closes the descriptor, which also removes it from the poller; sets fd to -1. */
+void loop_close(struct loop *l, struct watch *w);
+
+static inline void task_init(struct task *t, task_run_fn run)
+{
+	list_init(&t->node);
+	t->run = run;
+}
+
+static inline bool task_is_queued(const struct task *t)
+{
+	return !list_empty(&t->node);
+}
+
+void task_wake(struct loop *l, struct task *t);	  /* no effect if already queued */
+void task_cancel(struct loop *l, struct task *t); /* before freeing */
+void loop_bury(struct loop *l, struct burial *b, void (*free)(struct burial *b));
+
+#endif

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Threads: workers 0..n-1 carry traffic; the control thread (id n) is the one writer of what is shared.
+ *
+ * Ways between threads: RCU (QSBR; workers are online but while asleep in the poller), atomics,
+ * mail, and the few locks listed here in the order they may be taken:
+ *     server.queue_lock, proxy_rt.queue_lock.
+ */
+#ifndef LB_CORE_THREAD_H
+#define LB_CORE_THREAD_H
+
+#include <lb/core/arena.h>
+#include <lb/core/loop.h>
+#include <pthread.h>
+
+#define LB_MAX_THREADS		256
+
+struct thread {
+	unsigned id; /* [const] */
+	bool is_control;
+	pthread_t handle;
+	struct loop loop;
+	struct arena scratch;  /* temporary strings; reset at the end of each loop turn */
+	atomic_uint n_conns;   /* [atomic] client connections it carries; relaxed, for spreading */
+	void *running;	       /* the stream being processed, for panic reports; NULL between */
+} LB_CACHE_ALIGNED;
+
+extern __thread struct thread *lb_thread; /* this thread; never NULL after threads_init() */
+extern unsigned lb_n_workers;		  /* [const] after threads_init() */
+extern struct thread *lb_threads;	  /* [const] n_workers + 1 entries; the last is control */
+
+static inline struct loop *this_loop(void)
+{
+	return &lb_thread->loop;
+}
+
+static inline struct wheel *this_wheel(void)
+{
+	return &lb_thread->loop.wheel;
+}
+
+static inline struct thread *control_thread(void)
+{
+	return &lb_threads[lb_n_workers];
+}
+
+#define LB_ASSERT_CONTROL()	LB_ASSERT(lb_thread->is_control)
+
+/* @n_workers threads' structures; the caller becomes the control thread. Return: 0 or -errno. */
+int threads_init(unsigned n_workers) LB_MUST_CHECK;
+int threads_start(void) LB_MUST_CHECK; /* runs the workers' loops */
+void threads_stop(void);	       /* asks all workers to leave their loops and joins them */
+
+/**
+ * mailbox_post() - hand @m to @to, which runs it in its next turn
+ * Thread: any, also to oneself.
+ */
+void mailbox_post(struct thread *to, struct mail *m);
+
+/* Functions each worker runs when it starts, and the control thread too: LB_REGISTER_THREAD_INIT(fn). */
+struct thread_init {
+	int (*init)(struct thread *t);
+};
+#define LB_REGISTER_THREAD_INIT(fn)                                                                \
+	static const struct thread_init LB_CAT(thread_init_, fn) = { fn };                         \
+	LB_REGISTER(thread_init, LB_CAT(thread_init_, fn))
+
+/* Pins workers to the CPUs of cpu-map; @cpus[i] is a bit mask of up to 1024 CPUs, NULL: no pinning. */
+int thread_pin(struct thread *t, const void *cpu_set, size_t size);
+
+/* Temporary memory, valid until the current loop turn ends. NULL when memory is out. */
+static inline char *scratch_alloc(size_t len)
+{
+	return arena_alloc(&lb_thread->scratch, len);
+}
+
+#endif

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listeners: runtime objects found again across generations by their address and socket options.
+ *
+ * struct bind_conf is what one bind address says in one generation; struct listener is the living socket.
+ * Each worker that serves a listener watches its descriptor (one shared, or one per shard) and accepts;
+ * connections are handed to the least loaded worker so that they spread evenly.
+ */
+#ifndef LB_NET_LISTENER_H
+#define LB_NET_LISTENER_H
+
+#include <lb/net/conn.h>
+#include <lb/net/mux.h>
+#include <lb/observe/counters.h>
+
+struct proxy;
+
+struct bind_conf { /* one address of one bind line; in the generation's arena */
+	struct addr_spec spec;
+	const char *key;	/* identity: address and what cannot change on a bound socket */
+	const char *name;	/* 'name X' or NULL */
+	uint32_t id;		/* 'id N' or assigned from 1 in the frontend: sid of the CSV */
+	const struct proxy *fe;
+	struct listener *listener; /* holds a reference; set at activation */
+	const struct cfg_line *line;
+	/* socket */
+	uint32_t maxconn, backlog, tcp_ut_ms, ka_cnt, ka_idle_s, ka_intvl_s;
+	int32_t mss, nice;
+	const char *interface, *cc, *namespace_;
+	bool tfo, defer_accept, transparent, v4v6, v6only, accept_proxy, keepalive, nolinger, smart_accept;
+	bool expose_fd;
+	const char *unix_user, *unix_group;
+	uint32_t unix_uid, unix_gid, unix_mode; /* UINT32_MAX: unset */
+	uint32_t n_shards;	/* 1: one socket; by-thread: n_workers */
+	const uint64_t *threads; /* bit mask of workers that may serve it (LB_MAX_THREADS bits); NULL: all */
+	bool is_cli;		/* stats socket: served by the control thread */
+	uint8_t cli_level;	/* enum cmd_level */
+	uint8_t cli_severity;
+	void *ext_tls;		/* the tls module's part; NULL: clear text */
+};
+
+enum listener_state { LI_NEW, LI_READY, LI_FULL, LI_LIMITED, LI_PAUSED, LI_CLOSED };
+
+struct listener_worker; /* one worker's watch of it */
+
+struct listener {
+	uint32_t magic;
+	char *key;			   /* [const] owned */
+	struct addr addr;		   /* [const] path interned */
+	int *fds;			   /* [const] n_shards descriptors, owned */
+	unsigned n_shards;		   /* [const] */
+	_Atomic(const struct bind_conf *) conf; /* [rcu] of the generation in force; NULL: being removed */
+	atomic_int state;		   /* [atomic] control changes it; LI_FULL is worked out */
+	atomic_uint n_conns;		   /* [atomic] connections accepted and open: maxconn */
+	atomic_uint n_waiting;		   /* [atomic] workers that stopped accepting for lack of room */
+	atomic_uint refs;		   /* [atomic] connections, configurations */
+	struct counter_set counters;	   /* by worker */
+	struct listener_worker *workers;   /* [owner each] n_workers entries */
+	bool is_inherited;		   /* fd@: never unlinked, reopened at reload as the same */
+	struct list node;		   /* control's list of living listeners */
+};
+
+struct listener *listener_find(const char *key); /* control thread; borrowed or NULL */
+/**
+ * listener_bind() - open the sockets of @bc, not accepting yet
+ * Return: 0, or -1 with *err (arena) saying why. Thread: control.
+ */
+int listener_bind(struct bind_conf *bc, struct arena *a, struct listener **out, const char **err);
+void listener_start(struct listener *l); /* workers begin to accept */
+void listener_stop(struct listener *l);	 /* accept no more, close sockets, drain idle connections; drops the caller's reference */
+void listener_pause(struct listener *l); /* SIGTTOU: stays bound */
+void listener_resume(struct listener *l);
+struct listener *listener_ref(struct listener *l);
+void listener_unref(struct listener **l);
+/* Room again on this listener, its frontend, or globally: whoever waits tries anew. Cheap when nobody does. */
+void listener_room(struct listener *l);
+void listeners_foreach(void (*fn)(struct listener *l, void *arg), void *arg); /* control thread */
+const char *listener_state_name(const struct listener *l);
+
+/* What the stream layer does with an accepted socket; set at start-up. */
+struct listener_upper {
+	/* Is there room for one more (global, frontend, rate)? false: stop accepting until listener_room(). */
+	bool (*may_accept)(struct listener *l);
+	/* A connection of this worker: run connection rules, handshakes, start the mux. Owns @c. */
+	void (*accepted)(struct conn *c);
+};
+extern struct listener_upper listener_upper;
+
+#endif

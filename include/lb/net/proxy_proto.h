@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The PROXY protocol, versions 1 and 2: reading headers strictly and writing them. */
+#ifndef LB_NET_PROXY_PROTO_H
+#define LB_NET_PROXY_PROTO_H
+
+#include <lb/net/addr.h>
+
+struct pp2_tlv { uint8_t type; struct slice value; };
+struct pp2_info { /* TLVs received; one allocation with malloc, owned by the connection */
+	unsigned n_tlvs;
+	struct pp2_tlv tlvs[16];
+};
+#define PP2_TYPE_ALPN		0x01
+#define PP2_TYPE_AUTHORITY	0x02
+#define PP2_TYPE_CRC32C		0x03
+#define PP2_TYPE_NOOP		0x04
+#define PP2_TYPE_UNIQUE_ID	0x05
+#define PP2_TYPE_SSL		0x20
+#define PP2_TYPE_NETNS		0x30
+
+/**
+ * pp_parse() - a PROXY header at the start of @data
+ * @is_local_out: LOCAL command or UNKNOWN: keep the socket's own addresses
+ * @info_out: TLVs, or NULL; the caller frees with free()
+ *
+ * Return: > 0 length of the header; 0 more bytes needed; -EPROTO malformed (CRC, lengths, TLV overflow).
+ */
+ssize_t pp_parse(const char *data, size_t len, struct addr *src, struct addr *dst,
+	bool *is_local_out, struct pp2_info **info_out);
+
+#define PP2_OPT_SSL		1
+#define PP2_OPT_CERT_CN		2
+#define PP2_OPT_SSL_CIPHER	4
+#define PP2_OPT_CERT_SIG	8
+#define PP2_OPT_CERT_KEY	16
+#define PP2_OPT_AUTHORITY	32
+#define PP2_OPT_CRC32C		64
+#define PP2_OPT_UNIQUE_ID	128
+
+struct pp_out { const struct addr *src, *dst; struct slice unique_id, authority; unsigned opts; bool is_local; };
+/* Version 1 or 2 into @dst. Return: bytes, or -ENOSPC. */
+ssize_t pp_write(int version, const struct pp_out *o, char *dst, size_t size);
+
+#endif

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Commands of the admin socket, registered beside what they show or change.
+ * They run on the control thread; what belongs to workers they ask for by mail (cmd_ask_workers()).
+ */
+#ifndef LB_OBSERVE_COMMAND_H
+#define LB_OBSERVE_COMMAND_H
+
+#include <lb/core/str.h>
+#include <lb/core/thread.h>
+
+enum cmd_level { CMD_USER = 1, CMD_OPERATOR, CMD_ADMIN };
+
+struct cmd_kw;
+
+struct cmd_ctx { /* one command being run, owned by its session */
+	const struct cmd_kw *kw;
+	struct slice *args; /* words after the command's own words */
+	unsigned n_args;
+	struct slice payload; /* .ptr NULL: none */
+	enum cmd_level level;
+	struct strbuf *out;   /* the reply */
+	void *state;	      /* the command's, between calls of .more; freed by .release */
+	bool is_async;	      /* set by .run: the reply ends when cmd_finish() is called */
+	void *session;	      /* of the runtime module */
+};
+
+struct cmd_kw {
+	const char *words[5]; /* "show", "stat", NULL */
+	enum cmd_level level;
+	uint8_t flags; /* CMD_F_* */
+	/* Writes the reply, or part of it: */
+	void (*run)(struct cmd_ctx *c);
+	/* Called again and again while it returns true, as the reader drains the output; may be NULL */
+	bool (*more)(struct cmd_ctx *c);
+	void (*release)(struct cmd_ctx *c); /* always called at the end when set */
+	const char *usage; /* "show stat [<iid> <type> <sid>] [typed|json]" */
+	const char *help;
+};
+#define CMD_F_MASTER		1 /* on the master socket too */
+#define CMD_F_EXPERT		2
+#define CMD_F_EXPERIMENTAL	4
+
+struct cmd_table {
+	const struct cmd_kw *kws;
+	size_t n;
+};
+LB_REGISTRY_DECLARE(cmd);
+#define LB_REGISTER_CMD(table)                                                                     \
+	static const struct cmd_table LB_CAT(cmd_table_, table) = { table, LB_ARRAY_LEN(table) };  \
+	LB_REGISTER(cmd, LB_CAT(cmd_table_, table))
+
+/* Replies with a level, for 'set severity-output': 0..7 as syslog; plain text. */
+void cmd_msg(struct cmd_ctx *c, int severity, const char *fmt, ...) LB_PRINTF(3, 4);
+#define cmd_err(c, ...)		cmd_msg((c), 3, __VA_ARGS__)
+
+/**
+ * cmd_ask_workers() - run @fn on each worker in turn, each appending to the reply, then finish
+ * @fn runs on the worker with a strbuf of its own; the texts are joined in order of worker.
+ */
+int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg), void *arg);
+void cmd_finish(struct cmd_ctx *c);
+
+#endif

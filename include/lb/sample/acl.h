@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Conditions: named and anonymous ACLs over expressions and pattern lists. */
+#ifndef LB_SAMPLE_ACL_H
+#define LB_SAMPLE_ACL_H
+
+#include <lb/sample/sample.h>
+
+enum acl_result { ACL_FALSE, ACL_TRUE, ACL_WAIT /* needs more data */ };
+
+struct acl;	 /* a named ACL: several lines of one name are or-ed */
+struct acl_cond; /* a compiled condition of a rule */
+struct acl_scope { /* the named ACLs of one proxy; zeroed to start */
+	struct acl **acls;
+	unsigned n_acls;
+	struct acl_scope *parent; /* the defaults section's, or NULL */
+};
+
+/* 'acl <name> <criterion> [flags] [operator] <patterns>': args stand behind the word acl. */
+int acl_parse(struct cfg_parser *p, struct acl_scope *scope, struct cfg_args *args, enum smp_where where);
+/**
+ * acl_cond_parse() - 'if' or 'unless' and its condition, up to the end of the line
+ *
+ * With no such word at the cursor: returns 0 and *out NULL (always true).
+ * A condition that is constant is folded.
+ */
+int acl_cond_parse(struct cfg_parser *p, struct acl_scope *scope, struct cfg_args *args,
+	enum smp_where where, struct acl_cond **out);
+enum acl_result acl_cond_eval(const struct acl_cond *cond, struct smp_env *env);
+/* The weakest place that everything in the condition can be used in; for checks after parsing. */
+enum smp_need acl_cond_need(const struct acl_cond *cond);
+
+#endif

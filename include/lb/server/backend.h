@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The living counterpart of a proxy: counters, sessions, queue, servers, the published server set.
+ *
+ * It lives across generations, found again by name and capabilities. It stands this low because servers,
+ * queues and algorithms work on it; what the configuration says (struct proxy) is known only above.
+ */
+#ifndef LB_SERVER_BACKEND_H
+#define LB_SERVER_BACKEND_H
+
+#include <lb/server/set.h>
+
+enum proxy_state { PX_RUNNING, PX_PAUSED, PX_STOPPED, PX_DISABLED };
+
+struct proxy_rt {
+	uint32_t magic;
+	char *name;			/* [const] */
+	uint32_t caps;			/* [const] identity is name and caps */
+	atomic_uint refs;		/* [atomic] generations, streams of other generations, servers */
+	_Atomic(const struct proxy *) conf; /* [rcu] in the generation in force; NULL: removed */
+	atomic_int state;		/* [atomic] enum proxy_state; control writes */
+	struct counter_set fe_counters, be_counters;
+	atomic_uint n_fe_conns LB_CACHE_ALIGNED; /* [atomic] connections: maxconn of the frontend */
+	atomic_uint fe_maxconn;		/* [atomic] in force; 'set maxconn frontend' */
+	_Atomic(const struct balance_conf *) balance; /* [rcu] in the generation in force */
+	bool allbackups;		/* [control] option allbackups */
+	_Atomic(struct server_set *) set; /* [rcu] NULL for pure frontends */
+	struct list servers;		/* [control] struct server, in order of the configuration */
+	uint32_t n_servers;		/* [control] */
+	int64_t last_change_ms;		/* [control] backend up/down */
+	uint64_t down_time_ms, n_down;	/* [control] */
+	bool is_down;			/* [control] no usable server left */
+	pthread_spinlock_t queue_lock LB_CACHE_ALIGNED;
+	struct list queue;		/* [lock: queue_lock] struct pend_conn */
+	atomic_uint n_queued, n_queued_max, n_served; /* n_served: streams on all its servers */
+	atomic_uint rr_index;		/* [atomic] round robin's position; lives across sets */
+	struct list node;		/* [control] all living ones */
+};
+
+struct proxy_rt *proxy_rt_find(const char *name, uint32_t caps); /* control; borrowed or NULL */
+struct proxy_rt *proxy_rt_new(const char *name, uint32_t caps);	 /* one reference */
+struct proxy_rt *proxy_rt_ref(struct proxy_rt *rt);
+void proxy_rt_unref(struct proxy_rt **rt);
+void proxy_rts_foreach(void (*fn)(struct proxy_rt *rt, void *arg), void *arg);
+
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Waiting for a slot on a server or in a backend (maxconn). A queue by nature: one short lock each. */
+#ifndef LB_SERVER_QUEUE_H
+#define LB_SERVER_QUEUE_H
+
+#include <lb/server/server.h>
+
+struct pend_conn { /* embedded in a stream */
+	struct list node;	/* [lock: the queue's] */
+	struct server *server;	/* queue of this server; NULL: the backend's */
+	struct proxy_rt *be;
+	struct thread *thread;	/* owner to be told */
+	int64_t prio;		/* class and offset: lower first */
+	uint32_t n_before;	/* length of the queue on entry, for the log */
+	struct server *granted; /* [atomic by handover] server a slot was taken on for this stream */
+	atomic_int state;	/* [atomic] 0 idle, 1 waiting, 2 granted (mail on its way) */
+	struct mail mail;
+	void (*grant)(struct pend_conn *pc); /* runs on the owner's thread */
+};
+
+/* Effective maxconn of the server now (minconn, fullconn, slow start); 0: no limit. */
+uint32_t server_max_active(const struct server *s, const struct server_conf *conf);
+/* One more stream if there is room. true: n_active was raised; leave with server_release(). */
+bool server_try_use(struct server *s, const struct server_conf *conf);
+/* One stream less; the next in the queues gets the slot. */
+void server_release(struct server *s);
+int queue_enter(struct pend_conn *pc, struct server *s, struct proxy_rt *be, uint32_t maxqueue); /* 0 or -ENOSPC */
+/* false: a grant is already on its way (the caller must take or release it) */
+bool queue_leave(struct pend_conn *pc);
+/* Lets waiting streams try again: a server came up, a limit was raised. Control or worker. */
+void queue_kick(struct proxy_rt *be);
+/* Those waiting for a server that went down are sent back to the backend (grant with granted NULL: choose anew). */
+void queue_redistribute(struct server *s);
+
+#endif

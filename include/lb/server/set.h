@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Server sets: the usable servers of a backend at one moment, with what its algorithm precomputed.
+ * Immutable, published with rcu_assign_pointer by control, freed after a grace period.
+ */
+#ifndef LB_SERVER_SET_H
+#define LB_SERVER_SET_H
+
+#include <lb/server/server.h>
+#include <lb/core/rcu.h>
+
+struct balance_ops;
+struct expr;
+struct server_set;
+struct smp_env;
+
+/* Algorithms are registered by <lb/balance/balance.h>. */
+struct balance_conf { /* in the generation's arena, part of struct proxy */
+	const struct balance_ops *ops; /* NULL: roundrobin */
+	uint32_t arg;		 /* random(n), depth, len... */
+	struct expr *expr;	 /* hash <expr> */
+	const char *name_arg;	 /* header or parameter name */
+	uint8_t hash_type, hash_func, hash_mod; /* map-based, consistent; sdbm, djb2, wt6, crc32; none, avalanche */
+	uint32_t balance_factor; /* hash-balance-factor; 0: none */
+};
+
+struct balance_ops {
+	const char *name; /* as the CSV's algo column has it */
+	/* Precompute for @set (its v, n, weights). 0 or -ENOMEM. Thread: control. */
+	int (*build)(struct server_set *set, const struct balance_conf *bc, struct proxy_rt *be);
+	void (*free)(struct server_set *set);
+	/**
+	 * pick() - the server for this request; NULL when none can take it
+	 * Skips @avoid (the one that just failed) unless it is the only one. Does not count anything.
+	 * Servers at their maxconn are skipped where the algorithm can; else queueing decides.
+	 */
+	struct server *(*pick)(struct server_set *set, const struct balance_conf *bc, struct smp_env *env,
+		const struct server *avoid);
+};
+struct server_set {
+	struct rcu_head rcu;
+	const struct balance_ops *algo;
+	void *algo_data;	    /* owned; freed by algo->free */
+	uint32_t n;		    /* servers to balance over */
+	uint32_t total_weight;	    /* sum of effective weights */
+	bool is_backup;		    /* no active server is left: these are backups */
+	uint32_t n_active, n_backup; /* usable ones of either kind: act, bck */
+	uint32_t n_all;		    /* every server of the backend, in order of the configuration */
+	struct server **all;	    /* [n_all] */
+	struct server *v[];	    /* [n] */
+};
+
+/**
+ * server_set_publish() - build the set of a backend anew and publish it
+ * Called after each change of state or weight. 0 or -ENOMEM (the old one stays). Thread: control.
+ */
+int server_set_publish(struct proxy_rt *be);
+struct server *server_set_find(const struct server_set *set, struct slice name);
+
+#endif
