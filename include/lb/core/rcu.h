@@ -3,6 +3,8 @@
 #ifndef LB_CORE_RCU_H
 #define LB_CORE_RCU_H
 
+/* The library's plain names (call_rcu, rcu_read_lock...) for this flavour. */
+#define URCU_API_MAP
 #include <urcu/urcu-qsbr.h>
 
 #endif

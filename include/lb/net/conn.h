@@ -14,6 +14,7 @@
 
 #include <lb/core/buf.h>
 #include <lb/core/loop.h>
+#include <lb/core/rcu.h>
 #include <lb/core/thread.h>
 #include <lb/net/addr.h>
 
@@ -65,12 +66,16 @@ struct conn {
 	bool rcvd_proxy : 1;	/* addresses come from a PROXY header */
 	bool has_lingered : 1;	/* nolinger was set: close resets */
 	bool is_transparent : 1;
+	bool was_stolen : 1;	/* taken over from another worker: freed after a grace period */
 	struct addr src, dst;	/* dst of accepted ones is filled on demand: conn_get_dst() */
 	struct pp2_info *pp2;	/* PROXY v2 TLVs received; NULL */
 	int64_t created_us;
 	uint32_t n_requests;	/* requests carried */
 	uint16_t idle_slot;	/* server side, see idle.h */
-	struct burial burial;
+	union {
+		struct burial burial;
+		struct rcu_head rcu; /* with was_stolen */
+	};
 };
 
 extern const struct xprt_ops xprt_raw;
@@ -87,6 +92,8 @@ int conn_watch(struct conn *c) LB_MUST_CHECK;
 const struct addr *conn_get_dst(struct conn *c);
 const struct addr *conn_get_src(struct conn *c); /* server side: lb's own end */
 void conn_set_linger_reset(struct conn *c); /* closing will send RST */
+/* Marks it failed with this errno and the matching enum conn_err. Return: -err. */
+int conn_fail(struct conn *c, int err);
 bool conn_is_dead(struct conn *c); /* idle one: has the peer closed or sent something? peeks */
 const char *conn_err_name(enum conn_err e);
 

@@ -53,7 +53,9 @@ struct listener {
 	atomic_int state;		   /* [atomic] control changes it; LI_FULL is worked out */
 	atomic_uint n_conns;		   /* [atomic] connections accepted and open: maxconn */
 	atomic_uint n_waiting;		   /* [atomic] workers that stopped accepting for lack of room */
+	atomic_uint n_serving;		   /* [atomic] workers that have not stopped yet; the last closes the sockets */
 	atomic_uint refs;		   /* [atomic] connections, configurations */
+	bool owns_path;			   /* [const] addr.path is freed with it */
 	struct counter_set counters;	   /* by worker */
 	struct listener_worker *workers;   /* [owner each] n_workers entries */
 	bool is_inherited;		   /* fd@: never unlinked, reopened at reload as the same */
@@ -79,10 +81,13 @@ const char *listener_state_name(const struct listener *l);
 
 /* What the stream layer does with an accepted socket; set at start-up. */
 struct listener_upper {
-	/* Is there room for one more (global, frontend, rate)? false: stop accepting until listener_room(). */
-	bool (*may_accept)(struct listener *l);
+	/* Reserves room for one more connection (global, frontend, listener, rates). false: stop accepting until listener_room(); *retry_ms: or try again after so long (0: only then) */
+	bool (*reserve)(struct listener *l, uint32_t *retry_ms);
+	void (*unreserve)(struct listener *l); /* nothing came */
 	/* A connection of this worker: run connection rules, handshakes, start the mux. Owns @c. */
 	void (*accepted)(struct conn *c);
+	/* The listener goes: close this worker's idle connections of it, and the others when they get idle. */
+	void (*drain)(struct listener *l);
 };
 extern struct listener_upper listener_upper;
 

@@ -1,0 +1,409 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Accepting connections.
+ *
+ * Every worker that serves a listener watches its socket, level-triggered and exclusive. Whoever
+ * wakes accepts a batch and gives each connection to the worker that carries the fewest (itself
+ * when it is close to that), by mail. A worker that may take no more (maxconn, rate, descriptors)
+ * stops watching; listener_room() or a timer makes it try again, so that a shortage neither spins
+ * nor loses connections: they wait in the kernel's queue.
+ *
+ * Control starts and stops by mail to the workers; each mail holds a reference.
+ */
+#include "listener_priv.h"
+
+#include <lb/core/pool.h>
+#include <lb/core/rcu.h>
+#include <lb/core/tune.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct list all_listeners = LIST_INIT(all_listeners); /* control thread */
+
+#define RETRY_SHORTAGE_MS 100 /* after EMFILE and the like */
+
+/* One connection on its way to another worker. */
+struct handover {
+	struct mail mail;
+	struct conn *conn;
+};
+static LB_POOL(handover_pool, "handover", sizeof(struct handover), 256);
+
+struct listener *listener_find(const char *key)
+{
+	struct listener *l;
+
+	list_for_each(l, &all_listeners, node) {
+		if (strcmp(l->key, key) == 0 && atomic_load(&l->state) != LI_CLOSED)
+			return l;
+	}
+	return NULL;
+}
+
+void listeners_foreach(void (*fn)(struct listener *l, void *arg), void *arg)
+{
+	struct listener *l, *tmp;
+
+	list_for_each_safe(l, tmp, &all_listeners, node) {
+		fn(l, arg);
+	}
+}
+
+void listener_register(struct listener *l)
+{
+	LB_ASSERT_CONTROL();
+	list_append(&all_listeners, &l->node);
+}
+
+struct listener *listener_ref(struct listener *l)
+{
+	atomic_fetch_add_explicit(&l->refs, 1, memory_order_relaxed);
+	return l;
+}
+
+static void free_dead(struct listener *l)
+{
+	counter_set_fini(&l->counters);
+	if (l->owns_path)
+		free((char *)l->addr.path);
+	free(l->workers);
+	free(l->fds);
+	free(l->key);
+	free(l);
+}
+
+void listener_unref(struct listener **lp)
+{
+	struct listener *l = *lp;
+
+	*lp = NULL;
+	if (l && atomic_fetch_sub_explicit(&l->refs, 1, memory_order_acq_rel) == 1)
+		free_dead(l);
+}
+
+const char *listener_state_name(const struct listener *l)
+{
+	const struct bind_conf *bc;
+
+	switch (atomic_load(&l->state)) {
+	case LI_PAUSED: return "PAUSED";
+	case LI_CLOSED: return "STOP";
+	case LI_NEW: return "WAITING";
+	default: break;
+	}
+	bc = atomic_load(&l->conf);
+	if (bc && bc->maxconn && atomic_load(&l->n_conns) >= bc->maxconn)
+		return "FULL";
+	return "OPEN";
+}
+
+/* --- accepting; on the worker --- */
+
+static bool is_allowed(const struct bind_conf *bc, unsigned worker)
+{
+	return !bc || !bc->threads || (bc->threads[worker / 64] >> (worker % 64) & 1);
+}
+
+static struct thread *least_loaded(const struct bind_conf *bc)
+{
+	struct thread *best = lb_thread;
+	unsigned best_n = atomic_load_explicit(&best->n_conns, memory_order_relaxed);
+	static __thread unsigned turn;
+
+	if (lb_n_workers == 1)
+		return lb_thread;
+	/* Up to eight are compared, in turn, which bounds the cost with many workers. */
+	for (unsigned i = 0; i < LB_MIN(lb_n_workers, 8u); i++) {
+		struct thread *t = &lb_threads[turn++ % lb_n_workers];
+		unsigned n = atomic_load_explicit(&t->n_conns, memory_order_relaxed);
+
+		if (n < best_n && is_allowed(bc, t->id)) {
+			best = t;
+			best_n = n;
+		}
+	}
+	return best;
+}
+
+static void handover_run(struct mail *m)
+{
+	struct handover *h = LB_CONTAINER_OF(m, struct handover, mail);
+	struct conn *c = h->conn;
+
+	pool_free(&handover_pool, h);
+	listener_upper.accepted(c);
+}
+
+static void place(struct conn *c, const struct bind_conf *bc)
+{
+	struct thread *t = least_loaded(bc);
+	struct handover *h;
+
+	if (t != lb_thread && (h = pool_alloc(&handover_pool))) {
+		atomic_fetch_add_explicit(&t->n_conns, 1, memory_order_relaxed);
+		h->conn = c;
+		h->mail.run = handover_run;
+		mailbox_post(t, &h->mail);
+		return;
+	}
+	atomic_fetch_add_explicit(&lb_thread->n_conns, 1, memory_order_relaxed);
+	listener_upper.accepted(c);
+}
+
+static void suspend(struct listener_worker *lw, uint32_t retry_ms)
+{
+	if (!lw->is_suspended) {
+		lw->is_suspended = true;
+		atomic_fetch_add(&lw->listener->n_waiting, 1);
+		loop_unwatch(this_loop(), &lw->watch);
+	}
+	timer_set(this_wheel(), &lw->retry, retry_ms ? now_ms() + retry_ms : TIME_NEVER);
+}
+
+static void arm(struct listener_worker *lw)
+{
+	uint32_t ev =
+		EPOLLIN | (lw->listener->n_shards == 1 && lb_n_workers > 1 ? EPOLLEXCLUSIVE : 0);
+
+	if (loop_watch_level(this_loop(), &lw->watch, ev) < 0)
+		suspend(lw, RETRY_SHORTAGE_MS);
+}
+
+static void resume(struct listener_worker *lw)
+{
+	if (!lw->is_suspended || !lw->is_serving)
+		return;
+	lw->is_suspended = false;
+	atomic_fetch_sub(&lw->listener->n_waiting, 1);
+	timer_set(this_wheel(), &lw->retry, TIME_NEVER);
+	arm(lw);
+}
+
+static void retry_fired(struct timer *t)
+{
+	resume(LB_CONTAINER_OF(t, struct listener_worker, retry));
+}
+
+/* false: stop accepting for now */
+static bool accept_failed(struct listener_worker *lw, int err)
+{
+	listener_upper.unreserve(lw->listener);
+	switch (err) {
+	case EINTR:
+	case ECONNABORTED:
+	case EPROTO: return true;
+	case EMFILE:
+	case ENFILE:
+		process_mine()->accept_emfile++;
+		suspend(lw, RETRY_SHORTAGE_MS);
+		return false;
+	case ENOBUFS:
+	case ENOMEM:
+		process_mine()->accept_errors++;
+		suspend(lw, RETRY_SHORTAGE_MS);
+		return false;
+	default:
+		if (err != EAGAIN)
+			process_mine()->accept_errors++;
+		return false;
+	}
+}
+
+/* One connection. false: there is none, or there may be none. */
+static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc)
+{
+	struct listener *l = lw->listener;
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+	uint32_t retry_ms = 0;
+	struct conn *c;
+	int fd;
+
+	if (!listener_upper.reserve(l, &retry_ms)) {
+		suspend(lw, retry_ms);
+		return false;
+	}
+	fd = accept4(lw->watch.fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	if (fd < 0)
+		return accept_failed(lw, errno);
+	c = conn_new(fd);
+	if (!c) {
+		close(fd);
+		return accept_failed(lw, ENOMEM);
+	}
+	addr_from_sockaddr(&c->src, &ss, len);
+	if (l->addr.family == AF_UNIX)
+		c->src = l->addr;
+	c->listener = listener_ref(l);
+	if (bc && bc->nolinger)
+		conn_set_linger_reset(c);
+	place(c, bc);
+	return true;
+}
+
+static void accept_batch(struct listener_worker *lw)
+{
+	const struct bind_conf *bc =
+		atomic_load_explicit(&lw->listener->conf, memory_order_acquire);
+
+	for (uint32_t i = 0; i < lb_tune.maxaccept; i++) {
+		if (!accept_one(lw, bc))
+			return;
+	}
+}
+
+static void listener_ready(struct watch *w, uint32_t events)
+{
+	accept_batch(LB_CONTAINER_OF(w, struct listener_worker, watch));
+}
+
+/* --- orders from control --- */
+
+enum order {
+	ORDER_START,
+	ORDER_PAUSE,
+	ORDER_STOP,
+	ORDER_ROOM
+};
+
+struct order_mail {
+	struct mail mail;
+	struct listener *listener; /* holds a reference */
+	enum order order;
+};
+
+static void worker_start(struct listener_worker *lw)
+{
+	if (lw->is_serving || !is_allowed(atomic_load(&lw->listener->conf), lb_thread->id))
+		return;
+	lw->is_serving = true;
+	arm(lw);
+}
+
+static void worker_pause(struct listener_worker *lw)
+{
+	if (!lw->is_serving)
+		return;
+	lw->is_serving = false;
+	if (lw->is_suspended)
+		atomic_fetch_sub(&lw->listener->n_waiting, 1);
+	else
+		loop_unwatch(this_loop(), &lw->watch);
+	lw->is_suspended = false;
+	timer_cancel(this_wheel(), &lw->retry);
+}
+
+static void close_sockets(struct listener *l)
+{
+	for (unsigned i = 0; i < l->n_shards; i++)
+		close(l->fds[i]);
+}
+
+static void worker_stop(struct listener_worker *lw)
+{
+	struct listener *l = lw->listener;
+
+	/* What the kernel has queued came in good faith. */
+	if (lw->is_serving && !lw->is_suspended)
+		accept_batch(lw);
+	worker_pause(lw);
+	listener_upper.drain(l);
+	if (atomic_fetch_sub(&l->n_serving, 1) == 1)
+		close_sockets(l);
+}
+
+static void order_run(struct mail *m)
+{
+	struct order_mail *om = LB_CONTAINER_OF(m, struct order_mail, mail);
+	struct listener_worker *lw = &om->listener->workers[lb_thread->id];
+
+	switch (om->order) {
+	case ORDER_START: worker_start(lw); break;
+	case ORDER_PAUSE: worker_pause(lw); break;
+	case ORDER_STOP: worker_stop(lw); break;
+	case ORDER_ROOM: resume(lw); break;
+	}
+	listener_unref(&om->listener);
+	free(om);
+}
+
+static void send_order(struct listener *l, enum order order)
+{
+	for (unsigned i = 0; i < lb_n_workers; i++) {
+		struct order_mail *om = malloc(sizeof(*om));
+
+		if (!om)
+			continue;
+		om->mail.run = order_run;
+		om->listener = listener_ref(l);
+		om->order = order;
+		mailbox_post(&lb_threads[i], &om->mail);
+	}
+}
+
+int listener_workers_init(struct listener *l)
+{
+	l->workers = calloc(lb_n_workers, sizeof(*l->workers));
+	if (!l->workers)
+		return -ENOMEM;
+	for (unsigned i = 0; i < lb_n_workers; i++) {
+		struct listener_worker *lw = &l->workers[i];
+
+		lw->listener = l;
+		lw->watch.fd = l->fds[i % l->n_shards];
+		lw->watch.ready = listener_ready;
+		timer_init(&lw->retry, retry_fired);
+	}
+	return 0;
+}
+
+void listener_start(struct listener *l)
+{
+	LB_ASSERT_CONTROL();
+	if (atomic_exchange(&l->state, LI_READY) == LI_NEW)
+		atomic_store(&l->n_serving, lb_n_workers);
+	send_order(l, ORDER_START);
+}
+
+void listener_pause(struct listener *l)
+{
+	int ready = LI_READY;
+
+	if (atomic_compare_exchange_strong(&l->state, &ready, LI_PAUSED))
+		send_order(l, ORDER_PAUSE);
+}
+
+void listener_resume(struct listener *l)
+{
+	int paused = LI_PAUSED;
+
+	if (atomic_compare_exchange_strong(&l->state, &paused, LI_READY))
+		send_order(l, ORDER_START);
+}
+
+void listener_stop(struct listener *l)
+{
+	int before;
+
+	LB_ASSERT_CONTROL();
+	before = atomic_exchange(&l->state, LI_CLOSED);
+	if (before == LI_CLOSED)
+		return;
+	list_del(&l->node);
+	if (l->addr.family == AF_UNIX && !l->addr.abns && !l->is_inherited)
+		unlink(l->addr.path);
+	if (before == LI_NEW)
+		close_sockets(l);
+	else
+		send_order(l, ORDER_STOP);
+	listener_unref(&l);
+}
+
+void listener_room(struct listener *l)
+{
+	if (LB_UNLIKELY(atomic_load_explicit(&l->n_waiting, memory_order_relaxed) > 0))
+		send_order(l, ORDER_ROOM);
+}

@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Opening the sockets of a listener. What accepted connections shall have (no delay, keep-alives,
+ * user timeout, buffer sizes) is set on the listening socket, from which Linux passes it on: not
+ * one call per connection.
+ */
+#include "listener_priv.h"
+
+#include <lb/core/tune.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define DEFAULT_BACKLOG 4096
+
+static void set_int(int fd, int level, int opt, int value)
+{
+	setsockopt(fd, level, opt, &value, sizeof(value));
+}
+
+static void set_keepalive(int fd, const struct bind_conf *bc)
+{
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+	if (bc->ka_cnt)
+		set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, (int)bc->ka_cnt);
+	if (bc->ka_idle_s)
+		set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)bc->ka_idle_s);
+	if (bc->ka_intvl_s)
+		set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)bc->ka_intvl_s);
+}
+
+static void set_tcp_options(int fd, const struct bind_conf *bc)
+{
+	set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+	if (bc->keepalive)
+		set_keepalive(fd, bc);
+	if (bc->tcp_ut_ms)
+		set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)bc->tcp_ut_ms);
+	if (bc->mss)
+		set_int(fd, IPPROTO_TCP, TCP_MAXSEG, bc->mss < 0 ? -bc->mss : bc->mss);
+	if (bc->tfo)
+		set_int(fd, IPPROTO_TCP, TCP_FASTOPEN,
+			(int)(bc->backlog ? bc->backlog : DEFAULT_BACKLOG));
+	if (bc->defer_accept)
+		set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+	if (bc->cc)
+		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, bc->cc, strlen(bc->cc));
+	if (bc->smart_accept)
+		set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
+	if (lb_tune.notsent_lowat_client)
+		set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)lb_tune.notsent_lowat_client);
+}
+
+static void set_buffers(int fd)
+{
+	if (lb_tune.sndbuf_client)
+		set_int(fd, SOL_SOCKET, SO_SNDBUF, (int)lb_tune.sndbuf_client);
+	if (lb_tune.rcvbuf_client)
+		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)lb_tune.rcvbuf_client);
+}
+
+static const char *set_ip_options(int fd, const struct bind_conf *bc)
+{
+	int family = bc->spec.addr.family;
+
+	set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+	if (bc->n_shards > 1)
+		set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	if (family == AF_INET6 && (bc->v6only || bc->v4v6))
+		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, bc->v6only);
+	if (bc->transparent) {
+		int one = 1;
+		int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
+		int opt = family == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT;
+
+		if (setsockopt(fd, level, opt, &one, sizeof(one)) < 0 &&
+			setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) < 0)
+			return "cannot make the socket transparent";
+	}
+	if (bc->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bc->interface,
+				     strlen(bc->interface) + 1) < 0)
+		return "cannot bind to the interface";
+	return NULL;
+}
+
+static const char *open_ip(const struct bind_conf *bc, int *fd_out)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&bc->spec.addr, &ss);
+	int fd = socket(bc->spec.addr.family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	const char *why;
+
+	*fd_out = fd;
+	if (fd < 0)
+		return "cannot create the socket";
+	why = set_ip_options(fd, bc);
+	if (why)
+		return why;
+	set_tcp_options(fd, bc);
+	set_buffers(fd);
+	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+		return "cannot bind the socket";
+	return NULL;
+}
+
+/* A socket file that nobody listens on any more is in the way; a living one is replaced as HAProxy
+ * does. */
+static const char *open_unix(const struct bind_conf *bc, int *fd_out)
+{
+	struct sockaddr_storage ss;
+	struct addr a = bc->spec.addr;
+	socklen_t len;
+	char tmp[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+	*fd_out = fd;
+	if (fd < 0)
+		return "cannot create the socket";
+	set_buffers(fd);
+	if (!a.abns) {
+		if (snprintf(tmp, sizeof(tmp), "%s.%d.tmp", a.path, getpid()) >= (int)sizeof(tmp))
+			return "the socket's path is too long";
+		unlink(tmp);
+		a.path = tmp;
+	}
+	len = addr_to_sockaddr(&a, &ss);
+	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+		return "cannot bind the socket";
+	if (a.abns)
+		return NULL;
+	if ((bc->unix_uid != UINT32_MAX || bc->unix_gid != UINT32_MAX) &&
+		chown(tmp, bc->unix_uid, bc->unix_gid) < 0) {
+		unlink(tmp);
+		return "cannot change the owner of the socket";
+	}
+	if (bc->unix_mode != UINT32_MAX && chmod(tmp, bc->unix_mode) < 0) {
+		unlink(tmp);
+		return "cannot change the mode of the socket";
+	}
+	if (rename(tmp, bc->spec.addr.path) < 0) {
+		unlink(tmp);
+		return "cannot put the socket in its place";
+	}
+	return NULL;
+}
+
+static const char *take_fd(const struct bind_conf *bc, int *fd_out)
+{
+	int fd = fcntl(bc->spec.fd, F_DUPFD_CLOEXEC, 3);
+	int flags;
+
+	*fd_out = fd;
+	if (fd < 0)
+		return "the inherited descriptor is not open";
+	flags = fcntl(fd, F_GETFL);
+	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
+		return "cannot use the inherited descriptor";
+	set_tcp_options(fd, bc);
+	return NULL;
+}
+
+static const char *open_socket(const struct bind_conf *bc, int *fd_out)
+{
+	const char *why;
+
+	switch (bc->spec.kind) {
+	case ADDR_INET: why = open_ip(bc, fd_out); break;
+	case ADDR_UNIX:
+	case ADDR_ABNS:
+	case ADDR_ABNSZ: why = open_unix(bc, fd_out); break;
+	case ADDR_FD: why = take_fd(bc, fd_out); break;
+	default: *fd_out = -1; return "this kind of address cannot be listened on";
+	}
+	if (!why && listen(*fd_out, (int)(bc->backlog ? bc->backlog : DEFAULT_BACKLOG)) < 0)
+		why = "cannot listen on the socket";
+	return why;
+}
+
+static void close_fds(struct listener *l, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (l->fds[i] >= 0)
+			close(l->fds[i]);
+	}
+}
+
+static const char *open_all(const struct bind_conf *bc, struct listener *l)
+{
+	for (unsigned i = 0; i < l->n_shards; i++) {
+		const char *why = open_socket(bc, &l->fds[i]);
+
+		if (why) {
+			int err = errno;
+
+			close_fds(l, i + 1);
+			errno = err;
+			return why;
+		}
+	}
+	return NULL;
+}
+
+static struct listener *new_listener(const struct bind_conf *bc)
+{
+	struct listener *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->n_shards = bc->n_shards ? LB_MIN(bc->n_shards, lb_n_workers) : 1;
+	if (bc->spec.kind != ADDR_INET)
+		l->n_shards = 1;
+	l->key = strdup(bc->key);
+	l->fds = calloc(l->n_shards, sizeof(int));
+	l->addr = bc->spec.addr;
+	l->is_inherited = bc->spec.kind == ADDR_FD;
+	atomic_store(&l->refs, 1);
+	list_init(&l->node);
+	if (!l->key || !l->fds || counter_set_init(&l->counters) < 0) {
+		free(l->key);
+		free(l->fds);
+		free(l);
+		return NULL;
+	}
+	if (l->addr.family == AF_UNIX) {
+		l->addr.path = strdup(bc->spec.addr.path);
+		l->owns_path = true;
+	}
+	return l;
+}
+
+/* Port 0 and inherited sockets: what address is it really? */
+static void learn_address(struct listener *l)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = sizeof(ss);
+
+	if (getsockname(l->fds[0], (struct sockaddr *)&ss, &len) == 0 && ss.ss_family != AF_UNIX)
+		addr_from_sockaddr(&l->addr, &ss, len);
+}
+
+int listener_bind(struct bind_conf *bc, struct arena *a, struct listener **out, const char **err)
+{
+	struct listener *l = new_listener(bc);
+	const char *why;
+
+	*out = NULL;
+	*err = "out of memory";
+	if (!l)
+		return -1;
+	why = open_all(bc, l);
+	if (why) {
+		*err = errno ? arena_printf(a, "%s (%s)", why, strerror(errno)) : why;
+		listener_unref(&l);
+		return -1;
+	}
+	learn_address(l);
+	if (listener_workers_init(l) < 0) {
+		close_fds(l, l->n_shards);
+		listener_unref(&l);
+		return -1;
+	}
+	listener_register(l);
+	*out = l;
+	return 0;
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Shared by the two halves of listeners: binding (control thread) and accepting (workers). */
+#ifndef LB_NET_LISTENER_PRIV_H
+#define LB_NET_LISTENER_PRIV_H
+
+#include <lb/net/listener.h>
+
+/* One worker's watch of a listener; touched by that worker only. */
+struct listener_worker {
+	struct watch watch;
+	struct listener *listener; /* borrowed: orders in flight and the control list hold it */
+	struct timer retry;
+	bool is_serving;   /* between start and stop or pause */
+	bool is_suspended; /* serving, but out of room: not watching */
+};
+
+void listener_register(struct listener *l);
+int listener_workers_init(struct listener *l) LB_MUST_CHECK;
+
+#endif
