@@ -13,6 +13,8 @@ enum cmd_level { CMD_USER = 1, CMD_OPERATOR, CMD_ADMIN };
 
 struct cmd_kw;
 
+enum cmd_severity { CMD_SEV_NONE, CMD_SEV_NUMBER, CMD_SEV_STRING }; /* 'set severity-output' */
+
 struct cmd_ctx { /* one command being run, owned by its session */
 	const struct cmd_kw *kw;
 	struct slice *args; /* words after the command's own words */
@@ -22,6 +24,7 @@ struct cmd_ctx { /* one command being run, owned by its session */
 	struct strbuf *out;   /* the reply */
 	void *state;	      /* the command's, between calls of .more; freed by .release */
 	bool is_async;	      /* set by .run: the reply ends when cmd_finish() is called */
+	uint8_t severity_output; /* enum cmd_severity: of the session */
 	void *session;	      /* of the runtime module */
 };
 
@@ -50,15 +53,28 @@ LB_REGISTRY_DECLARE(cmd);
 	static const struct cmd_table LB_CAT(cmd_table_, table) = { table, LB_ARRAY_LEN(table) };  \
 	LB_REGISTER(cmd, LB_CAT(cmd_table_, table))
 
-/* Replies with a level, for 'set severity-output': 0..7 as syslog; plain text. */
+/* Sorts the registry; two commands of the same words abort. Once, at start-up. */
+void cmd_registry_init(void);
+/* The command with the most words among those that @words begin with; NULL: none. */
+const struct cmd_kw *cmd_find(const struct slice *words, unsigned n);
+unsigned cmd_n_words(const struct cmd_kw *kw);
+/* All of them, by name. */
+void cmd_foreach(void (*fn)(const struct cmd_kw *kw, void *arg), void *arg);
+
+/* Replies with a level, for 'set severity-output': 0..7 as syslog; plain text; a newline is added. */
 void cmd_msg(struct cmd_ctx *c, int severity, const char *fmt, ...) LB_PRINTF(3, 4);
+void cmd_severity(struct cmd_ctx *c, int severity); /* only the prefix that the session asked for */
 #define cmd_err(c, ...)		cmd_msg((c), 3, __VA_ARGS__)
 
 /**
  * cmd_ask_workers() - run @fn on each worker in turn, each appending to the reply, then finish
  * @fn runs on the worker with a strbuf of its own; the texts are joined in order of worker.
+ * @arg must live until the command ends (ctx->state and its .release).
+ * Return: 0, or -ENOMEM (nothing was asked, the reply goes on).
  */
 int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg), void *arg);
 void cmd_finish(struct cmd_ctx *c);
+/* What ends an asynchronous command; the runtime module sets it at start-up. */
+extern void (*cmd_finished)(struct cmd_ctx *c);
 
 #endif

@@ -60,8 +60,10 @@ static inline struct counters *counters_mine(struct counter_set *cs)
 	return LB_LIKELY(c != NULL) ? c : counters_slow(cs);
 }
 
-/* Sums of all workers, rates over the last second, maxima. */
+/* Sums of all workers, maxima. Rates of the last second are in .cur of each freq; averages in *_sum: swrate_avg(). */
 void counters_sum(const struct counter_set *cs, struct counters *out);
+/* counters_clear() for this thread's own block only: no count in progress can undo it. */
+void counters_clear_mine(struct counter_set *cs, bool all);
 void counters_clear(struct counter_set *cs, bool all); /* clear counters [all]; maxima only without @all */
 /* One more (+1) or less (-1) in progress; keeps the maxima. */
 void counters_enter(struct counter_set *cs, struct counters *mine);
@@ -106,5 +108,6 @@ static inline struct process_counters *process_mine(void)
 	return &lb_process_counters[lb_thread->id];
 }
 void process_counters_sum(struct process_counters *out);
+void process_counters_clear_mine(void); /* this thread's maxima */
 
 #endif
