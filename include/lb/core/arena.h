@@ -8,6 +8,9 @@
 
 #include <lb/core/slice.h>
 
+/* The chunk size to give to arenas that come and go with streams: such chunks are pooled per thread. */
+#define ARENA_POOLED		4096
+
 struct arena_chunk;
 
 struct arena {
@@ -31,7 +34,7 @@ void *arena_grow(struct arena *a, size_t size);
  */
 static inline void *arena_alloc(struct arena *a, size_t size)
 {
-	size_t need = (size + 15) & ~(size_t)15;
+	size_t need = size ? (size + 15) & ~(size_t)15 : 16;
 	char *p = a->cur;
 
 	if (LB_UNLIKELY((size_t)(a->end - p) < need || need < size))

@@ -37,6 +37,41 @@ void lb_assert_failed(const char *cond, const char *file, int line, const char *
 	LB_COLD;
 
 /**
+ * LB_CHECK_FAILED() - true if @cond, which always ought to hold, does not
+ *
+ * For states that one stream can be ended over, rather than the process. Counted; the first failure of
+ * each place is reported with a backtrace.
+ */
+#define LB_CHECK_FAILED(cond)                                                                      \
+	(LB_UNLIKELY(!(cond)) && ({                                                                \
+		static unsigned n_here_;                                                           \
+		lb_check_failed(#cond, __FILE__, __LINE__, __func__, &n_here_);                    \
+		true;                                                                              \
+	}))
+
+void lb_check_failed(
+	const char *cond, const char *file, int line, const char *func, unsigned *n_here) LB_COLD;
+unsigned long lb_n_check_failures(void);
+
+/* What a module can tell of its state when the process dies: text to @fd, no allocation, no lock. */
+struct panic_reporter {
+	void (*report)(int fd);
+};
+#define LB_REGISTER_PANIC(fn)                                                                      \
+	static const struct panic_reporter LB_CAT(panic_reporter_, fn) = { fn };                   \
+	LB_REGISTER(panic, LB_CAT(panic_reporter_, fn))
+void lb_panic_report(int fd); /* runs all of them; for handlers of fatal signals, too */
+
+/* The address sanitizer watches: memory is not kept for reuse, so that misuse shows. */
+#if defined(__SANITIZE_ADDRESS__)
+#define LB_ASAN			1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define LB_ASAN			1
+#endif
+#endif
+
+/**
  * LB_REGISTER() - put a pointer to @sym into the link-time table named @section
  *
  * The table is walked with LB_REGISTRY_FOREACH(). Order means nothing.

@@ -25,6 +25,8 @@ typedef void (*watch_ready_fn)(struct watch *w, uint32_t events);
 struct watch {
 	int fd;		      /* -1: not watched; late events for it are dropped */
 	bool is_armed;	      /* known to the poller */
+	bool is_level;	      /* level-triggered; its description may be shared with other processes */
+	struct loop *loop;    /* whose poller knows it, while armed; events of others are dropped */
 	watch_ready_fn ready; /* events: EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */
 };
 
@@ -61,12 +63,14 @@ struct poller_ops {
 	void (*fini)(struct loop *l);
 	int (*add)(struct loop *l, struct watch *w, uint32_t events);
 	int (*del)(struct loop *l, struct watch *w);
-	int (*wait)(struct loop *l, int timeout_ms); /* dispatches; returns events or -errno */
+	/* Sleeps, calls loop_woke(), dispatches by loop_dispatch(); returns events or -errno. */
+	int (*wait)(struct loop *l, int timeout_ms);
 };
 
 struct loop {
 	const struct poller_ops *poller;
 	int epoll_fd;
+	void *poller_ctx; /* the poller's own */
 	struct wheel wheel;
 	struct list run_queue; /* tasks to run this turn */
 	uint32_t n_run_queue;
@@ -77,21 +81,42 @@ struct loop {
 	int runqueue_depth; /* tune.runqueue-depth */
 	bool is_stopping;
 	/* statistics, this thread writes, others read relaxed */
-	uint64_t n_turns, n_polls, n_events, n_wakeups;
-	int64_t busy_us, idle_us;     /* within the current measuring second */
-	_Atomic unsigned idle_pct;    /* over the last second */
+	uint64_t n_turns, n_polls, n_events;
+	uint64_t n_wakeups;	   /* tasks woken */
+	int64_t slept_from_us;	   /* when it last went to sleep; 0: awake since */
+	int64_t measured_from_us;  /* start of the current measuring second; 0: not running */
+	int64_t busy_us, idle_us;  /* within it */
+	_Atomic unsigned idle_pct; /* over the last second */
 };
+
+extern const struct poller_ops poller_epoll;
 
 int loop_init(struct loop *l);
 void loop_fini(struct loop *l);
 void loop_run(struct loop *l); /* until is_stopping */
 void loop_stop(struct loop *l);
+void loop_turn(struct loop *l, bool may_sleep); /* one turn of loop_run(); tests step with it */
+
+/* For pollers: the wait is over (reads the clock, runs mail); one event of the batch. */
+void loop_woke(struct loop *l);
+static inline void loop_dispatch(struct loop *l, struct watch *w, uint32_t events)
+{
+	if (LB_LIKELY(w->fd >= 0 && w->loop == l))
+		w->ready(w, events);
+}
 
 /* Registers @w->fd edge-triggered for everything. Return: 0 or -errno (ENOMEM, ENOSPC). */
 int loop_watch(struct loop *l, struct watch *w) LB_MUST_CHECK;
 /* Level-triggered for @events (EPOLLIN, EPOLLEXCLUSIVE...). */
 int loop_watch_level(struct loop *l, struct watch *w, uint32_t events) LB_MUST_CHECK;
 void loop_unwatch(struct loop *l, struct watch *w); /* stays open; fd kept */
+/*
+ * Moves an edge-watched descriptor from whatever loop knows it to this thread's @l; the one call allowed on
+ * the watch of another thread, by whoever has taken that connection by an atomic exchange. A batch
+ * that the other thread has already fetched may still call w->ready there. Return: 0 or -errno
+ * (then it is watched by nobody).
+ */
+int loop_steal(struct loop *l, struct watch *w) LB_MUST_CHECK;
 /* Closes the descriptor, which also removes it from the poller; sets fd to -1. */
 void loop_close(struct loop *l, struct watch *w);
 

@@ -39,7 +39,7 @@ void pool_release(struct pool *pool, void *obj); /* to the system at once; any t
 void pools_flush_thread(void);			 /* empties this thread's caches */
 /* Sums over threads; statistics, relaxed. Return: number of pools. */
 unsigned pools_stats(struct pool_stats *out, unsigned max);
-/* Every @n-th allocation fails (tune.fail-alloc, tests); 0 = never. */
+/* So many of a hundred allocations fail, by chance (tune.fail-alloc, tests); 0 = never. */
 void pools_set_fail_rate(unsigned percent);
 
 #endif

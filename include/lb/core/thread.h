@@ -23,6 +23,9 @@ struct thread {
 	struct arena scratch;  /* temporary strings; reset at the end of each loop turn */
 	atomic_uint n_conns;   /* [atomic] client connections it carries; relaxed, for spreading */
 	void *running;	       /* the stream being processed, for panic reports; NULL between */
+	struct mail stop_mail; /* threads_stop() asks it to leave its loop */
+	int init_error;	       /* what its init functions returned; read by threads_start() */
+	bool is_started;       /* handle is a running thread, to be joined */
 } LB_CACHE_ALIGNED;
 
 extern __thread struct thread *lb_thread; /* this thread; never NULL after threads_init() */
@@ -50,6 +53,7 @@ static inline struct thread *control_thread(void)
 int threads_init(unsigned n_workers) LB_MUST_CHECK;
 int threads_start(void) LB_MUST_CHECK; /* runs the workers' loops */
 void threads_stop(void);	       /* asks all workers to leave their loops and joins them */
+void threads_fini(void);	       /* frees what threads_init() made; after threads_stop() */
 
 /**
  * mailbox_post() - hand @m to @to, which runs it in its next turn
@@ -65,7 +69,7 @@ struct thread_init {
 	static const struct thread_init LB_CAT(thread_init_, fn) = { fn };                         \
 	LB_REGISTER(thread_init, LB_CAT(thread_init_, fn))
 
-/* Pins workers to the CPUs of cpu-map; @cpus[i] is a bit mask of up to 1024 CPUs, NULL: no pinning. */
+/* Pins a started thread to @cpu_set (a cpu_set_t of @size bytes), NULL: no pinning. Return: 0 or -errno. */
 int thread_pin(struct thread *t, const void *cpu_set, size_t size);
 
 /* Temporary memory, valid until the current loop turn ends. NULL when memory is out. */

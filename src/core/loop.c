@@ -1,0 +1,317 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * One turn of the event loop, and how it goes to sleep.
+ *
+ * Mail and sleep. The receiver writes is_asleep = 1, a full barrier, then looks into its mailbox;
+ * the sender enqueues (an exchange of the tail: a full barrier), then reads is_asleep. Whichever
+ * comes second sees what the other wrote: either the mail is found before sleeping, or the eventfd
+ * is written. Of several senders the one that turns is_asleep back to 0 writes. The eventfd is
+ * watched edge-triggered and never read: each write makes a new edge.
+ *
+ * RCU. The thread is offline only around a wait that may sleep; otherwise the end of the turn
+ * announces the quiescent state.
+ *
+ * Clocks. One reading after each wait; one more before a wait that may sleep, which makes the
+ * timeout exact and tells idle time from busy time.
+ */
+#include <lb/core/loop.h>
+
+#include <lb/core/rcu.h>
+#include <lb/core/thread.h>
+#include <lb/core/tune.h>
+
+#include <errno.h>
+#include <limits.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define MAIL_PER_TURN 1024 /* so that mail which answers itself starves nobody */
+#define MEASURE_US    1000000
+#define EDGE_EVENTS   (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+
+/* --- mailbox --- */
+
+/* The edge itself has woken the loop; loop_woke() runs the mail. */
+static void mail_ready(struct watch *w, uint32_t events)
+{
+}
+
+static bool mail_pending(struct mailbox *mb)
+{
+	return !cds_wfcq_empty(&mb->head, &mb->tail);
+}
+
+static int mailbox_init(struct loop *l)
+{
+	cds_wfcq_init(&l->mailbox.head, &l->mailbox.tail);
+	atomic_init(&l->mailbox.is_asleep, 0);
+	l->mailbox.event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (l->mailbox.event_fd < 0)
+		return -errno;
+	l->mail_watch = (struct watch){ .fd = l->mailbox.event_fd, .loop = l, .ready = mail_ready };
+	return l->poller->add(l, &l->mail_watch, EPOLLIN | EPOLLET);
+}
+
+void mailbox_post(struct thread *to, struct mail *m)
+{
+	struct mailbox *mb = &to->loop.mailbox;
+	uint64_t one = 1;
+	ssize_t done;
+
+	cds_wfcq_node_init(&m->node);
+	cds_wfcq_enqueue(&mb->head, &mb->tail, &m->node);
+	if (!atomic_load(&mb->is_asleep) || !atomic_exchange(&mb->is_asleep, 0))
+		return;
+	done = write(mb->event_fd, &one, sizeof(one));
+	LB_ASSERT(done == sizeof(one));
+}
+
+static void run_mail(struct mailbox *mb)
+{
+	for (int i = 0; i < MAIL_PER_TURN && mail_pending(mb); i++) {
+		struct cds_wfcq_node *n = __cds_wfcq_dequeue_nonblocking(&mb->head, &mb->tail);
+		struct mail *m;
+
+		if (!n || n == CDS_WFCQ_WOULDBLOCK)
+			return; /* its sender is in the middle of it: next turn */
+		m = LB_CONTAINER_OF(n, struct mail, node);
+		m->run(m);
+	}
+}
+
+/* --- life --- */
+
+int loop_init(struct loop *l)
+{
+	int ret;
+
+	*l = (struct loop){ .poller = &poller_epoll, .epoll_fd = -1 };
+	list_init(&l->run_queue);
+	l->mailbox.event_fd = -1;
+	l->max_events = lb_tune.max_poll_events ? (int)lb_tune.max_poll_events : 1;
+	l->runqueue_depth = lb_tune.runqueue_depth ? (int)lb_tune.runqueue_depth : 1;
+	atomic_init(&l->idle_pct, 100);
+	clock_update();
+	wheel_init(&l->wheel, now_ms());
+	ret = l->poller->init(l);
+	if (ret < 0)
+		return ret;
+	ret = mailbox_init(l);
+	if (ret < 0)
+		loop_fini(l);
+	return ret;
+}
+
+static void bury_all(struct loop *l)
+{
+	while (l->graveyard) {
+		struct burial *b = l->graveyard;
+
+		l->graveyard = b->next;
+		b->free(b);
+	}
+}
+
+void loop_fini(struct loop *l)
+{
+	bury_all(l);
+	if (l->mailbox.event_fd >= 0)
+		close(l->mailbox.event_fd);
+	l->mailbox.event_fd = -1;
+	l->poller->fini(l);
+}
+
+void loop_stop(struct loop *l)
+{
+	l->is_stopping = true;
+}
+
+/* --- descriptors --- */
+
+static int arm(struct loop *l, struct watch *w, uint32_t events, bool is_level)
+{
+	int ret;
+
+	if (w->is_armed)
+		return 0;
+	w->loop = l;
+	ret = l->poller->add(l, w, events);
+	w->is_armed = ret == 0;
+	w->is_level = is_level;
+	return ret;
+}
+
+int loop_watch(struct loop *l, struct watch *w)
+{
+	return arm(l, w, EDGE_EVENTS, false);
+}
+
+int loop_watch_level(struct loop *l, struct watch *w, uint32_t events)
+{
+	return arm(l, w, events, true);
+}
+
+void loop_unwatch(struct loop *l, struct watch *w)
+{
+	if (!w->is_armed)
+		return;
+	LB_ASSERT(w->loop == l);
+	l->poller->del(l, w); /* can only fail where the kernel knows it no more */
+	w->is_armed = false;
+	w->loop = NULL;
+}
+
+int loop_steal(struct loop *l, struct watch *w)
+{
+	struct loop *from = w->loop;
+
+	if (w->is_armed)
+		from->poller->del(from, w);
+	w->is_armed = false;
+	w->loop = NULL;
+	return loop_watch(l, w);
+}
+
+void loop_close(struct loop *l, struct watch *w)
+{
+	if (w->fd < 0)
+		return;
+	if (w->is_level) /* another process may keep it open, and with it our place in the poller */
+		loop_unwatch(l, w);
+	close(w->fd);
+	w->fd = -1;
+	w->is_armed = false;
+	w->loop = NULL;
+}
+
+/* --- tasks --- */
+
+void task_wake(struct loop *l, struct task *t)
+{
+	if (task_is_queued(t))
+		return;
+	list_append(&l->run_queue, &t->node);
+	l->n_run_queue++;
+	l->n_wakeups++;
+}
+
+void task_cancel(struct loop *l, struct task *t)
+{
+	if (!task_is_queued(t))
+		return;
+	list_del(&t->node);
+	l->n_run_queue--;
+}
+
+/* Those woken meanwhile wait for the next turn. */
+static void run_tasks(struct loop *l)
+{
+	uint32_t n = LB_MIN(l->n_run_queue, (uint32_t)l->runqueue_depth);
+
+	while (n-- && !list_empty(&l->run_queue)) {
+		struct task *t = list_first(&l->run_queue, struct task, node);
+
+		list_del(&t->node);
+		l->n_run_queue--;
+		t->run(t);
+	}
+}
+
+void loop_bury(struct loop *l, struct burial *b, void (*free)(struct burial *b))
+{
+	b->free = free;
+	b->next = l->graveyard;
+	l->graveyard = b;
+}
+
+/* --- sleeping --- */
+
+/* Until the next timer; and no longer than a second while idle_pct has yet to settle. */
+static int sleep_ms(const struct loop *l, int64_t now_ms)
+{
+	int64_t next = wheel_next_ms(&l->wheel);
+	int64_t ms = INT_MAX;
+
+	if (next != TIME_NEVER)
+		ms = LB_MIN(LB_MAX(next - now_ms, 0), INT_MAX);
+	if (atomic_load_explicit(&l->idle_pct, memory_order_relaxed) < 100)
+		ms = LB_MIN(ms, MEASURE_US / 1000);
+	return ms == INT_MAX && next == TIME_NEVER ? -1 : (int)ms;
+}
+
+static void measure(struct loop *l)
+{
+	int64_t elapsed = now_us() - l->measured_from_us, idle;
+
+	if (l->slept_from_us)
+		l->idle_us += now_us() - l->slept_from_us;
+	l->slept_from_us = 0;
+	if (elapsed < MEASURE_US)
+		return;
+	idle = LB_MIN(l->idle_us, elapsed);
+	l->busy_us = elapsed - idle;
+	atomic_store_explicit(&l->idle_pct, (unsigned)((idle * 100 + elapsed / 2) / elapsed),
+		memory_order_relaxed);
+	l->idle_us = l->busy_us = 0;
+	l->measured_from_us = now_us();
+}
+
+void loop_woke(struct loop *l)
+{
+	if (l->slept_from_us) {
+		atomic_store_explicit(&l->mailbox.is_asleep, 0, memory_order_relaxed);
+		rcu_thread_online();
+	}
+	clock_update();
+	measure(l);
+	run_mail(&l->mailbox);
+}
+
+static int poll_sleeping(struct loop *l)
+{
+	int64_t now = clock_mono_us();
+	int timeout = sleep_ms(l, now / 1000);
+
+	if (timeout == 0)
+		return l->poller->wait(l, 0);
+	atomic_store(&l->mailbox.is_asleep, 1); /* seq_cst: the barrier of the essay above */
+	atomic_thread_fence(memory_order_seq_cst);
+	if (mail_pending(&l->mailbox)) {
+		atomic_store_explicit(&l->mailbox.is_asleep, 0, memory_order_relaxed);
+		return l->poller->wait(l, 0);
+	}
+	l->slept_from_us = now;
+	rcu_thread_offline();
+	return l->poller->wait(l, timeout);
+}
+
+void loop_turn(struct loop *l, bool may_sleep)
+{
+	int n;
+
+	if (!l->measured_from_us)
+		l->measured_from_us = now_us();
+	if (may_sleep && !l->n_run_queue && !mail_pending(&l->mailbox))
+		n = poll_sleeping(l);
+	else
+		n = l->poller->wait(l, 0);
+	LB_ASSERT(n >= 0);
+	l->n_polls++;
+	l->n_events += (uint64_t)n;
+	wheel_run(&l->wheel, now_ms());
+	run_tasks(l);
+	bury_all(l);
+	if (lb_thread && l == &lb_thread->loop)
+		arena_reset(&lb_thread->scratch);
+	l->n_turns++;
+	rcu_quiescent_state();
+}
+
+void loop_run(struct loop *l)
+{
+	clock_update();
+	l->measured_from_us = now_us();
+	l->idle_us = l->busy_us = 0;
+	while (!l->is_stopping)
+		loop_turn(l, true);
+}
