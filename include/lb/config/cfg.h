@@ -61,6 +61,7 @@ struct proxy;
 struct cfg_parser {
 	struct arena *arena;	/* the generation's */
 	struct config *config;	/* under construction; <lb/proxy/config.h> */
+	struct list *userlists, *http_errors; /* the configuration's lists of them; NULL: made on first use */
 	struct cfg_diag *diag;
 	const struct cfg_section *section; /* the open one */
 	void *obj;		/* what the open section builds: struct proxy, struct userlist... */
@@ -68,6 +69,10 @@ struct cfg_parser {
 	const char *default_path_base; /* directory that relative file names start from; NULL: the cwd */
 	bool is_reload;		/* some things cannot change any more */
 	bool check_only;
+	bool is_negated, is_reset; /* the line began with "no", with "default" */
+	uint32_t caps;		/* the open section's; a defaults section with a name has CFG_DEF_NAMED too */
+	struct list *files;	/* where struct cfg_file go; NULL: kept by the reader */
+	struct cfg_reader *reader; /* the reader's own; in the arena */
 };
 
 /* Words of the current line. */
@@ -121,6 +126,12 @@ int cfg_error_line(struct cfg_parser *p, const struct cfg_line *line, const stru
 	const char *fmt, ...) LB_PRINTF(4, 5);
 void cfg_warn_line(struct cfg_parser *p, const struct cfg_line *line, const struct cfg_word *w,
 	const char *fmt, ...) LB_PRINTF(4, 5);
+
+/* A message at a level of its own; @line may be NULL (no place), @w too. */
+void cfg_say(struct cfg_parser *p, enum cfg_level level, const struct cfg_line *line,
+	const struct cfg_word *w, const char *fmt, ...) LB_PRINTF(5, 6);
+/* The end of a load: 0, or -1 when there were errors, or warnings that count as such. */
+int cfg_verdict(const struct cfg_diag *diag);
 
 /* --- values; each reports its own error and returns 0 or -1 --- */
 
@@ -234,6 +245,9 @@ const struct cfg_kw *cfg_find_kw(enum cfg_scope scope, const char *name);
 const char *cfg_nearest_kw(enum cfg_scope scope, uint32_t where, struct slice name);
 /* Calls @fn for each keyword of a scope, by name. */
 void cfg_foreach_kw(enum cfg_scope scope, void (*fn)(const struct cfg_kw *kw, void *arg), void *arg);
+
+/* Calls @fn for each registered section, by name. */
+void cfg_foreach_section(void (*fn)(const struct cfg_section *s, void *arg), void *arg);
 
 /**
  * cfg_dispatch() - find the next word in @scope and run its handler on @obj

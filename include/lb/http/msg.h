@@ -46,9 +46,13 @@ enum http_method {
 	METH_OPTIONS, METH_GET, METH_HEAD, METH_POST, METH_PUT, METH_DELETE, METH_TRACE, METH_CONNECT, METH_OTHER
 };
 
-enum http_body { /* how the end of the body is known */
+/*
+ * How the end of the body is known. A Content-Length of 0 is BODY_NONE with HTTP_MF_HAS_CL. A CONNECT
+ * request is BODY_NONE: whether what follows is a tunnel is for the response to say.
+ */
+enum http_body {
 	BODY_NONE,    /* no body */
-	BODY_LENGTH,  /* content_length bytes */
+	BODY_LENGTH,  /* content_length bytes, more than 0 */
 	BODY_CHUNKED,
 	BODY_EOF,     /* until the connection closes (responses) */
 	BODY_TUNNEL   /* CONNECT or 101: bytes both ways */
@@ -61,11 +65,13 @@ struct http_field {
 	uint8_t id;	    /* enum http_hid */
 	bool is_deleted : 1;
 	bool is_added : 1;  /* by a rule or by lb */
+	bool is_plain : 1;  /* lies in the buffer as "name: value CRLF": may be written in one piece */
 };
 
 struct http_msg {
 	struct http_field *fields;	/* owned by the message's memory; array of max_fields */
 	uint16_t n_fields, max_fields;
+	uint16_t max_received;		/* of max_fields, those open to the peer; the rest is for additions */
 	bool is_response;
 	uint8_t version;	/* 10, 11, 20 */
 	uint8_t method;		/* enum http_method; responses: that of their request */
@@ -94,14 +100,24 @@ struct http_msg {
 #define HTTP_MF_ABSOLUTE	0x0080 /* absolute-form target */
 #define HTTP_MF_BAD_FRAMING	0x0100 /* tolerated, but close after the exchange */
 #define HTTP_MF_CONN_KEEP	0x0200 /* Connection: keep-alive */
+#define HTTP_MF_USE_PROXY_HDR	0x0400 /* 'option http-use-proxy-header' and a proxied target: 407 and Proxy-Authorization */
 
 #define http_for_each_field(f, m)                                                                  \
 	for ((f) = (m)->fields; (f) < (m)->fields + (m)->n_fields; (f)++)                          \
 		if (!(f)->is_deleted)
 
+#define HTTP_SPARE_FIELDS	27 /* room for additions, above tune.http.maxhdr */
+
+/*
+ * Sizes the pool of messages for tune.http.maxhdr; optional, before pools_init(). Messages larger than
+ * the pool's (after a reload raised the setting) come from malloc().
+ */
+void http_msgs_init(void);
 struct http_msg *http_msg_new(void); /* from the pool; fields for tune.http.maxhdr + some; NULL: no memory */
 void http_msg_free(struct http_msg **m);
 void http_msg_reset(struct http_msg *m, bool is_response);
+/* In an arena, for trailers and other short ones; never freed by itself. NULL: no memory. */
+struct http_msg *http_msg_new_in(struct arena *a, unsigned max_fields, bool is_response);
 
 /* Lower-case name to id; 0 (HDR_OTHER) when not well-known. */
 enum http_hid http_name_id(const char *lower_name, size_t len);

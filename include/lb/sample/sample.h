@@ -12,6 +12,7 @@
 #include <lb/config/cfg.h>
 #include <netinet/in.h>
 
+struct addr;
 struct conn;
 struct http_msg;
 struct proxy;
@@ -40,6 +41,8 @@ struct sample {
 #define SMP_F_NOT_LAST		1 /* another value may be fetched: eval again with the same sample */
 #define SMP_F_MAY_CHANGE	2 /* not final: more data may change it (inspection waits) */
 #define SMP_F_CONST		4 /* str may not be written to */
+/* Given to a fetch by who goes through all values (ACLs): start with the first. Without it a fetch of several values gives the last, as the manual says. */
+#define SMP_F_ITERATE		8
 
 /* What an evaluation looks at; NULL where there is none (yet). Borrowed for the stream's life. */
 struct smp_env {
@@ -57,6 +60,9 @@ struct smp_env {
 	bool is_final;		/* no more data will come: inspect-delay over or EOF seen */
 	int dir_payload;	/* reserved */
 	struct bufq *payload;	/* bytes waiting in the running direction (TCP content rules); or NULL */
+	uint8_t *log_level;	/* set-log-level: where the stream keeps it (0 default, level + 1, 255 silent); NULL: none */
+	const struct addr *src, *dst; /* set-src, set-dst of this stream, in its arena; NULL: the connection's */
+	struct slice req_uri;	/* the target as received, for capture.req.uri; .ptr NULL: the message's own */
 };
 
 /* --- fetches and converters --- */
