@@ -131,6 +131,17 @@ static inline ssize_t conn_send(struct conn *c, const struct iovec *iov, int n, 
 	return c->xprt->send(c, iov, n, flags);
 }
 
+#define CONN_READ_BUFS_MAX	8
+
+/**
+ * conn_recv_bufq() - read up to @max bytes into new buffers appended to @q
+ * @n_bufs: how many to ask for at once; grows while reads come back full, shrinks when they do not
+ * Return: as recv; -ENOMEM without buffers.
+ */
+ssize_t conn_recv_bufq(struct conn *c, struct bufq *q, size_t max, uint8_t *n_bufs);
+/* Writes as much of @q as the kernel takes. Return: bytes, 0 for none, -errno when the connection failed. */
+ssize_t conn_send_bufq(struct conn *c, struct bufq *q);
+
 /* --- pipes for splicing --- */
 struct pipe {
 	struct list node;

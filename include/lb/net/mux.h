@@ -31,6 +31,8 @@ struct pipe;
 #define EP_F_IS_TUNNEL		0x0100 /* bytes both ways from now on */
 #define EP_F_CONNECTED		0x0200 /* server side: the connection is established */
 #define EP_F_HAS_PIPE		0x0400 /* spliced bytes wait in a pipe */
+#define EP_F_WANT_CLOSE		0x1000 /* set by the stream before send_head(): no further exchange */
+#define EP_F_PRETEND_KEEP	0x2000 /* set by the stream: do not tell the server that it will be closed */
 #define EP_F_RX_MORE		0x0800 /* recv() stopped for lack of room: more can be had without an event */
 
 enum ep_detach {
@@ -48,9 +50,11 @@ struct ep_ops {
 	int (*send_head)(struct endpoint *ep, struct http_msg *msg);
 	/* Takes everything in @q, writes what the kernel accepts, keeps the rest (EP_F_TX_BLOCKED). */
 	void (*send)(struct endpoint *ep, struct bufq *q, unsigned flags);
-	/* Appends up to @max bytes of body or data to @q. Return: bytes; EP_F_EOM/EOF/ERROR tell the rest. */
+	/* Appends about @max bytes of body or data to @q. Return: bytes; EP_F_EOM/EOF/ERROR tell the rest. */
 	size_t (*recv)(struct endpoint *ep, struct bufq *q, size_t max);
 	void (*detach)(struct endpoint *ep, enum ep_detach how);
+	/* The interim head in ep->msg has been dealt with: go on to the next. EP_F_HEAD tells if it is there already. */
+	void (*next_head)(struct endpoint *ep);
 	/* Splicing; NULL where impossible. Both like their conn_ counterparts. */
 	ssize_t (*splice_in)(struct endpoint *ep, struct pipe *p, size_t max);
 	ssize_t (*splice_out)(struct endpoint *ep, struct pipe *p);
@@ -61,6 +65,7 @@ struct endpoint {
 	struct stream *strm;	/* borrowed; NULL when no stream is attached */
 	struct conn *conn;	/* borrowed; NULL for applets */
 	struct http_msg *msg;	/* the head received; NULL in TCP mode */
+	const struct http_msg *trailers_out; /* set by the stream before EP_SEND_END; NULL: none */
 	uint32_t flags;		/* EP_F_* */
 	uint16_t bad_status;	/* with EP_F_BAD_MSG: 400, 413, 414, 431, 501, 505, 408... */
 	uint8_t err;		/* enum conn_err */

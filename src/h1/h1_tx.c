@@ -1,0 +1,278 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sending: a head is written into a buffer of the exchange, small bodies join it there, larger ones
+ * follow as slices, and all of it leaves in one call. What the kernel does not take waits in tx,
+ * and nothing more is taken from the stream meanwhile.
+ */
+#include "h1_priv.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* Room of at least @need bytes behind tx_buf's tail. */
+static bool tx_reserve(struct h1s *s, uint32_t need)
+{
+	if (s->tx_buf && buf_room(s->tx_buf) >= need)
+		return true;
+	buf_unref(&s->tx_buf);
+	s->tx_buf = buf_new();
+	return s->tx_buf && buf_room(s->tx_buf) >= need;
+}
+
+/* Queues the @len bytes just written at tx_buf's tail. */
+static void tx_commit(struct h1s *s, uint32_t len)
+{
+	bufq_append(&s->tx, s->tx_buf, s->tx_buf->data + s->tx_buf->tail, len);
+	s->tx_buf->tail += len;
+}
+
+/* The Connection field of the outgoing head, by what will become of the connection. */
+static int put_connection(struct h1s *s, struct http_msg *m)
+{
+	bool ends = m->body == BODY_EOF || m->body == BODY_TUNNEL;
+
+	if (m->flags & HTTP_MF_CONN_UPGRADE)
+		return 0;
+	if (m->is_response && m->status < 200)
+		return 0;
+	if (m->body == BODY_TUNNEL && m->method == METH_CONNECT)
+		return 0;
+	if (!s->keep || (m->is_response && ends)) {
+		s->keep = false;
+		if (m->version < 11 || (!m->is_response && (s->ep.flags & EP_F_PRETEND_KEEP)))
+			return 0;
+		return http_add_id(m, HDR_CONNECTION, SLICE("close"));
+	}
+	if (m->version < 11 || (m->is_response && s->peer_version < 11))
+		return http_add_id(m, HDR_CONNECTION, SLICE("keep-alive"));
+	return 0;
+}
+
+/* A client of HTTP/1.0 does not know chunks: the end of the connection ends the body. */
+static void adapt_body(struct h1s *s, struct http_msg *m)
+{
+	if (m->is_response && m->body == BODY_CHUNKED && s->peer_version < 11) {
+		http_del_id(m, HDR_TRANSFER_ENCODING);
+		m->body = BODY_EOF;
+	}
+}
+
+int h1_send_head(struct endpoint *ep, struct http_msg *m)
+{
+	struct h1s *s = h1s_of(ep);
+	bool is_interim = m->is_response && m->status < 200 && m->status != 101;
+	size_t n;
+
+	if (ep->flags & EP_F_WANT_CLOSE)
+		s->keep = false;
+	if (!is_interim)
+		adapt_body(s, m);
+	if (put_connection(s, m) < 0 || bufq_full(&s->tx) || !tx_reserve(s, buf_size()))
+		return -ENOMEM;
+	n = m->is_response
+		    ? h1_put_response(m, s->tx_buf->data + s->tx_buf->tail, buf_room(s->tx_buf))
+		    : h1_put_request(m, s->tx_buf->data + s->tx_buf->tail, buf_room(s->tx_buf));
+	if (!n)
+		return -E2BIG;
+	tx_commit(s, (uint32_t)n);
+	if (is_interim)
+		return 0;
+	if (!m->is_response)
+		s->method = m->method;
+	s->tx_has_head = true;
+	s->tx_body = m->body;
+	s->tx_left = m->body == BODY_LENGTH ? m->content_length : 0;
+	if (m->is_response && m->body == BODY_TUNNEL)
+		h1_rx_tunnel(s);
+	return 0;
+}
+
+/* Moves slices, copying small ones behind the head so that one piece is left to send. */
+static uint32_t take_slices(struct h1s *s, struct bufq *q, uint32_t max)
+{
+	struct bslice *first = q->n ? bufq_at(q, 0) : NULL;
+	uint32_t done = 0;
+
+	if (first && q->n == 1 && first->len <= H1_COPY_MAX && first->len <= max && s->tx_buf &&
+		s->tx.len && buf_room(s->tx_buf) >= first->len) {
+		done = first->len;
+		memcpy(s->tx_buf->data + s->tx_buf->tail, first->ptr, done);
+		tx_commit(s, done);
+		bufq_consume(q, done);
+		return done;
+	}
+	return bufq_move(&s->tx, q, max);
+}
+
+static bool put_framing(struct h1s *s, const char *text, uint32_t len)
+{
+	if (bufq_full(&s->tx))
+		return false;
+	if (!tx_reserve(s, len)) {
+		s->tx_broken =
+			true; /* no memory in the middle of a message: it cannot be finished */
+		return false;
+	}
+	memcpy(s->tx_buf->data + s->tx_buf->tail, text, len);
+	tx_commit(s, len);
+	return true;
+}
+
+/* Length of what can become one chunk: the slices that fit beside their framing. */
+static uint32_t chunk_len(struct h1s *s, struct bufq *q)
+{
+	unsigned room = bufq_room(&s->tx);
+	unsigned n = room > 3 ? LB_MIN(room - 3, q->n) : 0;
+	uint32_t len = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		len += bufq_at(q, i)->len;
+	return len;
+}
+
+static bool put_chunk(struct h1s *s, struct bufq *q)
+{
+	uint32_t len = chunk_len(s, q);
+	char line[16];
+	int n;
+
+	if (!len)
+		return false;
+	n = snprintf(line, sizeof(line), "%x\r\n", len);
+	if (!put_framing(s, line, (uint32_t)n))
+		return false;
+	while (len)
+		len -= take_slices(s, q, len);
+	return put_framing(s, "\r\n", 2);
+}
+
+static bool put_last_chunk(struct h1s *s, const struct http_msg *trailers)
+{
+	size_t n;
+
+	if (!put_framing(s, "0\r\n", 3))
+		return false;
+	if (!trailers || !trailers->n_fields)
+		return put_framing(s, "\r\n", 2);
+	if (bufq_full(&s->tx) || !tx_reserve(s, buf_size()))
+		return false;
+	n = h1_put_trailers(trailers, s->tx_buf->data + s->tx_buf->tail, buf_room(s->tx_buf));
+	if (!n)
+		return put_framing(s, "\r\n", 2);
+	tx_commit(s, (uint32_t)n);
+	return true;
+}
+
+/* A server that stopped reading may have answered before: look for it, then give up. */
+static void write_failed(struct h1s *s)
+{
+	struct conn *c = s->c->conn;
+
+	if (c->is_server_side && !c->is_connecting && !c->is_eof) {
+		c->is_failed = false;
+		c->can_recv = true;
+		return;
+	}
+	s->ep.flags |= EP_F_ERROR;
+	s->ep.err = c->error;
+}
+
+void h1_flush(struct h1s *s)
+{
+	struct conn *c = s->c->conn;
+
+	if (s->tx.len && c->can_send && !s->tx_broken) {
+		ssize_t r = conn_send_bufq(c, &s->tx);
+
+		if (r < 0) {
+			s->tx_broken = true;
+			s->keep = false;
+			bufq_clear(&s->tx);
+		} else {
+			s->ep.wire_out += (uint64_t)r;
+		}
+	}
+	if (s->tx.len == 0 && s->tx_buf && s->tx_buf->refs == 1)
+		buf_unref(&s->tx_buf);
+	if (s->tx_broken)
+		write_failed(s);
+	if (s->tx.len)
+		s->ep.flags |= EP_F_TX_BLOCKED;
+	else
+		s->ep.flags &= ~EP_F_TX_BLOCKED;
+	if (s->tx.len == 0 && !c->is_connecting)
+		s->ep.flags |= EP_F_CONNECTED;
+	if (s->tx.len == 0 && s->tx_end)
+		s->ep.flags |= EP_F_TX_DONE;
+}
+
+/* Queues what fits. Return: all of @q and the end (if asked) are queued. */
+static bool queue_body(struct h1s *s, struct bufq *q, unsigned flags)
+{
+	if (s->tx_body == BODY_CHUNKED) {
+		while (q->len) {
+			if (!put_chunk(s, q))
+				return false;
+		}
+		if ((flags & EP_SEND_END) && !s->tx_end && !put_last_chunk(s, s->ep.trailers_out))
+			return false;
+	} else if (s->tx_body == BODY_NONE) {
+		bufq_clear(q);
+	} else {
+		uint32_t max = s->tx_body == BODY_LENGTH && s->tx_left < q->len
+				       ? (uint32_t)s->tx_left
+				       : q->len;
+
+		s->tx_left -= LB_MIN(take_slices(s, q, max), s->tx_left);
+		if (s->tx_body == BODY_LENGTH && s->tx_left == 0)
+			bufq_clear(q);
+		if (q->len)
+			return false;
+	}
+	if (flags & EP_SEND_END)
+		s->tx_end = true;
+	return true;
+}
+
+void h1_send(struct endpoint *ep, struct bufq *q, unsigned flags)
+{
+	struct h1s *s = h1s_of(ep);
+	bool all;
+
+	ep->body_out += q->len;
+	if (s->tx_broken)
+		bufq_clear(q);
+	do {
+		all = queue_body(s, q, flags);
+		h1_flush(s);
+	} while (!all && !(ep->flags & EP_F_TX_BLOCKED) && !s->tx_broken);
+	ep->body_out -= q->len;
+	if (!all && !s->tx_broken)
+		ep->flags |= EP_F_TX_BLOCKED;
+	if (s->tx_end && s->tx.len == 0 && s->is_tunnel && !s->c->conn->is_shut_write)
+		s->c->conn->xprt->shutdown_write(s->c->conn);
+}
+
+ssize_t h1_splice_out(struct endpoint *ep, struct pipe *p)
+{
+	struct h1s *s = h1s_of(ep);
+	ssize_t r;
+
+	if (s->tx.len || s->tx_body == BODY_CHUNKED || !s->c->conn->xprt->can_splice)
+		return -EINVAL;
+	r = conn_splice_out(s->c->conn, p);
+	if (r > 0) {
+		ep->body_out += (uint64_t)r;
+		ep->wire_out += (uint64_t)r;
+		s->tx_left -= LB_MIN((uint64_t)r, s->tx_left);
+	} else if (r != -EAGAIN) {
+		s->tx_broken = true;
+		ep->flags |= EP_F_ERROR;
+		ep->err = s->c->conn->error;
+	}
+	if (p->len)
+		ep->flags |= EP_F_TX_BLOCKED;
+	else
+		ep->flags &= ~EP_F_TX_BLOCKED;
+	return r;
+}

@@ -1,0 +1,276 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The raw mux: TCP mode. One stream per connection, bytes as they come, each direction closed on
+ * its own.
+ */
+#include <lb/net/mux.h>
+
+#include <lb/core/pool.h>
+
+#include <errno.h>
+
+struct rawc {
+	struct endpoint ep;
+	struct conn *conn;  /* borrowed: the conn owns this */
+	struct bufq tx;     /* waiting to be written */
+	struct timer timer; /* after the stream has left: how long the rest may take */
+	uint8_t read_bufs;
+	bool tx_end; /* shut down writing when tx is empty */
+};
+
+#define RAW_LINGER_MS 5000
+
+static LB_POOL(rawc_pool, "raw", sizeof(struct rawc), 1024);
+static const struct mux_ops raw_mux_ops;
+static const struct ep_ops raw_ep_ops;
+
+static struct rawc *rawc_of(struct endpoint *ep)
+{
+	return LB_CONTAINER_OF(ep, struct rawc, ep);
+}
+
+static void close_orphan(struct rawc *r)
+{
+	struct conn *conn = r->conn;
+
+	if (!conn->is_server_side)
+		mux_upper.closed(conn);
+	conn_free(&conn);
+}
+
+static void linger_over(struct timer *t)
+{
+	close_orphan(LB_CONTAINER_OF(t, struct rawc, timer));
+}
+
+static struct rawc *rawc_new(struct conn *conn)
+{
+	struct rawc *r = pool_alloc(&rawc_pool);
+
+	if (!r)
+		return NULL;
+	memset(r, 0, sizeof(*r));
+	bufq_init(&r->tx);
+	timer_init(&r->timer, linger_over);
+	r->conn = conn;
+	r->ep.ops = &raw_ep_ops;
+	r->ep.conn = conn;
+	r->ep.flags = EP_F_IS_TUNNEL;
+	r->read_bufs = 1;
+	conn->mux = &raw_mux_ops;
+	conn->mux_ctx = r;
+	return r;
+}
+
+static void note_input_end(struct rawc *r)
+{
+	if (r->conn->is_eof)
+		r->ep.flags |= EP_F_EOF;
+	if (r->conn->is_failed) {
+		r->ep.flags |= EP_F_ERROR;
+		r->ep.err = r->conn->error;
+	}
+}
+
+static size_t raw_recv(struct endpoint *ep, struct bufq *q, size_t max)
+{
+	struct rawc *r = rawc_of(ep);
+	ssize_t n = 0;
+
+	if (r->conn->can_recv && !r->conn->is_eof && !r->conn->is_failed && !bufq_full(q))
+		n = conn_recv_bufq(r->conn, q, max, &r->read_bufs);
+	note_input_end(r);
+	if (n > 0) {
+		ep->body_in += (uint64_t)n;
+		ep->wire_in += (uint64_t)n;
+	}
+	if (r->conn->can_recv && !r->conn->is_eof && !r->conn->is_failed)
+		ep->flags |= EP_F_RX_MORE;
+	else
+		ep->flags &= ~EP_F_RX_MORE;
+	return n > 0 ? (size_t)n : 0;
+}
+
+static void flush(struct rawc *r)
+{
+	struct endpoint *ep = &r->ep;
+	ssize_t n = r->tx.len ? conn_send_bufq(r->conn, &r->tx) : 0;
+
+	if (n < 0) {
+		bufq_clear(&r->tx);
+		ep->flags |= EP_F_ERROR;
+		ep->err = r->conn->error;
+	} else {
+		ep->wire_out += (uint64_t)n;
+	}
+	if (r->tx.len) {
+		ep->flags |= EP_F_TX_BLOCKED;
+		return;
+	}
+	ep->flags &= ~EP_F_TX_BLOCKED;
+	if (!r->conn->is_connecting && !r->conn->is_failed)
+		ep->flags |= EP_F_CONNECTED;
+	if (r->tx_end && !r->conn->is_connecting) {
+		ep->flags |= EP_F_TX_DONE;
+		r->conn->xprt->shutdown_write(r->conn);
+	}
+}
+
+static void raw_send(struct endpoint *ep, struct bufq *q, unsigned flags)
+{
+	struct rawc *r = rawc_of(ep);
+	uint32_t before = q->len;
+
+	do {
+		bufq_move(&r->tx, q, q->len);
+		if ((flags & EP_SEND_END) && !q->len)
+			r->tx_end = true;
+		flush(r);
+	} while (q->len && !(ep->flags & (EP_F_TX_BLOCKED | EP_F_ERROR)));
+	ep->body_out += before - q->len;
+}
+
+static ssize_t raw_splice_in(struct endpoint *ep, struct pipe *p, size_t max)
+{
+	struct rawc *r = rawc_of(ep);
+	ssize_t n;
+
+	if (!r->conn->xprt->can_splice)
+		return -EINVAL;
+	n = conn_splice_in(r->conn, p, max);
+	if (n > 0) {
+		ep->body_in += (uint64_t)n;
+		ep->wire_in += (uint64_t)n;
+	}
+	note_input_end(r);
+	return n;
+}
+
+static ssize_t raw_splice_out(struct endpoint *ep, struct pipe *p)
+{
+	struct rawc *r = rawc_of(ep);
+	ssize_t n;
+
+	if (r->tx.len || !r->conn->xprt->can_splice)
+		return -EINVAL;
+	n = conn_splice_out(r->conn, p);
+	if (n > 0) {
+		ep->body_out += (uint64_t)n;
+		ep->wire_out += (uint64_t)n;
+	}
+	note_input_end(r);
+	if (p->len)
+		ep->flags |= EP_F_TX_BLOCKED;
+	else
+		ep->flags &= ~EP_F_TX_BLOCKED;
+	return n;
+}
+
+static void raw_detach(struct endpoint *ep, enum ep_detach how)
+{
+	struct rawc *r = rawc_of(ep);
+
+	ep->strm = NULL;
+	if (how == EP_ABORT && r->tx.len)
+		conn_set_linger_reset(r->conn);
+	if (how == EP_ABORT || !r->tx.len || r->conn->is_failed) {
+		close_orphan(r);
+		return;
+	}
+	timer_set(this_wheel(), &r->timer, now_ms() + RAW_LINGER_MS);
+}
+
+static int raw_send_head(struct endpoint *ep, struct http_msg *msg)
+{
+	return -EINVAL; /* there are no heads in TCP mode */
+}
+
+static void raw_next_head(struct endpoint *ep)
+{
+	ep->flags |= EP_F_ERROR;
+}
+
+static const struct ep_ops raw_ep_ops = {
+	.name = "raw",
+	.send_head = raw_send_head,
+	.send = raw_send,
+	.recv = raw_recv,
+	.detach = raw_detach,
+	.next_head = raw_next_head,
+	.splice_in = raw_splice_in,
+	.splice_out = raw_splice_out,
+};
+
+static int raw_start(struct conn *conn)
+{
+	struct rawc *r = rawc_new(conn);
+	int e;
+
+	if (!r)
+		return -ENOMEM;
+	r->ep.flags |= EP_F_CONNECTED;
+	e = mux_upper.new_request(&r->ep);
+	if (e < 0)
+		close_orphan(r);
+	return 0;
+}
+
+static void raw_ready(struct conn *conn, uint32_t events)
+{
+	struct rawc *r = conn->mux_ctx;
+
+	if (conn->is_connecting) {
+		int e = conn_finish_connect(conn);
+
+		if (e == 0)
+			r->ep.flags |= EP_F_CONNECTED;
+		else if (e != -EAGAIN)
+			note_input_end(r);
+	}
+	if ((r->tx.len || r->tx_end) && conn->can_send)
+		flush(r);
+	if (r->ep.strm)
+		mux_upper.notify(&r->ep);
+	else if (!r->tx.len)
+		close_orphan(r);
+}
+
+static struct endpoint *raw_attach(struct conn *conn, struct stream *s, const struct mux_conf *mc)
+{
+	struct rawc *r = rawc_new(conn);
+
+	if (!r)
+		return NULL;
+	r->ep.strm = s;
+	if (!conn->is_connecting)
+		r->ep.flags |= EP_F_CONNECTED;
+	return &r->ep;
+}
+
+static void raw_drain(struct conn *conn)
+{
+	/* A TCP session has no idle moment: it goes on until one of its ends closes it. */
+}
+
+static void raw_release(struct conn *conn)
+{
+	struct rawc *r = conn->mux_ctx;
+
+	conn->mux_ctx = NULL;
+	if (!r)
+		return;
+	timer_cancel(this_wheel(), &r->timer);
+	bufq_clear(&r->tx);
+	pool_free(&rawc_pool, r);
+}
+
+static const struct mux_ops raw_mux_ops = {
+	.name = "raw",
+	.sides = MUX_FE | MUX_BE,
+	.start = raw_start,
+	.ready = raw_ready,
+	.attach = raw_attach,
+	.drain = raw_drain,
+	.release = raw_release,
+};
+LB_REGISTER_MUX(raw_mux_ops);
