@@ -73,6 +73,7 @@ struct cfg_parser {
 	uint32_t caps;		/* the open section's; a defaults section with a name has CFG_DEF_NAMED too */
 	struct list *files;	/* where struct cfg_file go; NULL: kept by the reader */
 	struct cfg_reader *reader; /* the reader's own; in the arena */
+	struct sample_load *sample_load; /* the sample module's: names to resolve, pattern files read; in the arena */
 };
 
 /* Words of the current line. */

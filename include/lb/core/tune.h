@@ -33,6 +33,8 @@ struct tune {
 	uint32_t hard_stop_after_ms; /* 0: never */
 	uint32_t sess_rate_limit, conn_rate_limit; /* global maxsessrate, maxconnrate; 0: none */
 	uint32_t fail_alloc_pct;
+	/* tune.vars.*-max-size, bytes; 0: no bound */
+	uint32_t vars_global_max, vars_proc_max, vars_sess_max, vars_txn_max, vars_reqres_max, vars_check_max;
 	bool idle_pool_shared;	   /* tune.idle-pool.shared, on */
 	bool use_splice;	   /* not nosplice */
 	bool zero_warning;

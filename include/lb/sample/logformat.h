@@ -12,13 +12,14 @@ struct logformat; /* compiled; in the generation's arena */
 #define LF_HEX			0x04
 #define LF_MANDATORY		0x08 /* '-' for what is empty */
 #define LF_HTTP			0x10
-#define LF_LOG			0x20 /* a log line: '-' for what is missing */
+#define LF_LOG			0x20 /* a log line: '-' for what is missing, runs of spaces become one */
+#define LF_HDR			0x40 /* log_put_text(): '{', '|' and '}' too, which delimit captures */
 
 /* A %variable: registered by whoever knows the data. */
 struct logvar_kw {
 	const char *name; /* "ci" */
 	char mode;	  /* 'H' needs HTTP, 'S' TLS, '-' any */
-	/* Appends the text; the frame quotes and escapes when .raw is false. */
+	/* Appends the text; the frame quotes and escapes unless .self_quoted. Numbers, which are never quoted, set it. */
 	void (*put)(struct strbuf *out, struct smp_env *env, unsigned flags);
 	bool self_quoted; /* put() itself honours LF_QUOTE/LF_ESC */
 	enum smp_need need;
@@ -42,6 +43,8 @@ size_t logformat_build(const struct logformat *lf, struct smp_env *env, struct s
 struct slice logformat_const(const struct logformat *lf);
 /* Into this turn's scratch memory; at most @max bytes. For headers, paths and the like. */
 struct slice logformat_scratch(const struct logformat *lf, struct smp_env *env, size_t max);
+uint32_t logformat_needs(const struct logformat *lf); /* bit mask over enum smp_need, of all its parts */
+void logvar_foreach(void (*fn)(const struct logvar_kw *kw, void *arg), void *arg); /* by name */
 
 /* Appends @s as the log shows client data: what is not printable as #XX (or \-escaped with LF_ESC), quotes with LF_QUOTE. */
 void log_put_text(struct strbuf *out, struct slice s, unsigned flags);

@@ -18,6 +18,9 @@ const char *pat_match_name(enum pat_match m);
 struct pat_list;
 
 struct pat_list *pat_list_new(struct arena *a, enum pat_match m, bool icase);
+#define PAT_F_DOTTED		1 /* integers are written major.minor */
+#define PAT_F_DNS		2 /* host names in lists of addresses are looked up (while loading) */
+void pat_list_set_flags(struct pat_list *pl, unsigned flags); /* before the first add */
 /* Adds one pattern; @value: for maps, NULL otherwise. 0, or -1 with *err set (arena). */
 int pat_list_add(struct pat_list *pl, struct slice pattern, struct slice value, const char **err);
 /* Chooses and builds the structure. After the last add; before the first match. 0 or -1 (*err). */
@@ -28,6 +31,9 @@ int pat_list_compile(struct pat_list *pl, const char **err);
  * Thread: any; takes no lock.
  */
 bool pat_list_match(const struct pat_list *pl, struct sample *smp, struct slice *value_out);
+/* Of a PAT_REG list: the value of the first expression that matches, and its captures. Return: groups, 0: none. */
+int pat_list_match_regex(const struct pat_list *pl, struct slice subject, struct slice *value_out,
+	struct slice *caps_out, int max);
 unsigned pat_list_len(const struct pat_list *pl);
 
 struct regex; /* PCRE2 with JIT and match limits */

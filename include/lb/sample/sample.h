@@ -91,9 +91,18 @@ enum smp_need {
 	SMP_NEED_TXN,	    /* a transaction: from the request head until the log */
 	SMP_NEED_BACKEND,   /* the backend is chosen */
 	SMP_NEED_SERVER,    /* the server is chosen */
-	SMP_NEED_LOG	    /* only when all is over */
+	SMP_NEED_LOG,	    /* only when all is over */
+	SMP_NEED_FRONTEND,  /* the frontend; from the accept until the log */
+	SMP_NEED_L6_ANY,    /* bytes or a head of whichever direction is running */
+	SMP_NEED_REQ_DONE,  /* the request was passed on: its bytes and times are known */
+	SMP_NEED_HTTP_RES_KEPT, /* what is kept of a response head until the log: status, version */
+	SMP_NEED_COUNT
 };
 uint32_t smp_need_where(enum smp_need need); /* bit mask over enum smp_where */
+/* "a response head": what it needs, for messages. */
+const char *smp_need_name(enum smp_need need);
+/* "'http-request' rules": the place, for messages. */
+const char *smp_where_name(enum smp_where where);
 
 enum arg_type {
 	ARG_END, ARG_STR, ARG_SINT, ARG_UINT, ARG_IPV4, ARG_IPV6, ARG_MASK4, ARG_MASK6, ARG_TIME, ARG_SIZE, ARG_REGEX,
@@ -152,6 +161,25 @@ LB_REGISTRY_DECLARE(conv);
 void sample_registry_init(void); /* sorts, refuses duplicates */
 const char *smp_type_name(enum smp_type t);
 
+const struct fetch_kw *fetch_find(struct slice name); /* NULL: not known */
+const struct conv_kw *conv_find(struct slice name);
+/* Bit mask over enum smp_where of a fetch: what it needs, and its additional places. */
+uint32_t fetch_where(const struct fetch_kw *kw);
+/* In order of name, for listings. */
+void fetch_foreach(void (*fn)(const struct fetch_kw *kw, void *arg), void *arg);
+void conv_foreach(void (*fn)(const struct conv_kw *kw, void *arg), void *arg);
+/* One line of a listing, without line end: "[ Y . ... ] name(string[,integer]): sint" and
+ * "name(string): output => input". */
+void fetch_describe(const struct fetch_kw *kw, struct strbuf *out);
+void conv_describe(const struct conv_kw *kw, struct strbuf *out);
+
+/**
+ * sample_release() - gives back what compiled expressions hold outside of their arena (regexes)
+ * @a: the arena of a generation that is about to be freed, or of a load that failed
+ * Thread: control.
+ */
+void sample_release(const struct arena *a);
+
 /* Casts in place by the cast matrix. Return: false when impossible for this value. */
 bool smp_cast(struct sample *smp, enum smp_type to);
 bool smp_can_cast(enum smp_type from, enum smp_type to);
@@ -176,6 +204,7 @@ struct expr *expr_parse(struct cfg_parser *p, const struct cfg_word *w, uint32_t
 struct expr *expr_parse_args(struct cfg_parser *p, struct cfg_args *args, enum smp_where where);
 enum smp_type expr_type(const struct expr *e);
 enum smp_need expr_need(const struct expr *e);
+uint32_t expr_needs(const struct expr *e); /* bit mask over enum smp_need */
 const char *expr_fetch_name(const struct expr *e);
 
 /**
@@ -183,6 +212,11 @@ const char *expr_fetch_name(const struct expr *e);
  * @want: SMP_ANY or the type to cast to
  */
 bool expr_eval(const struct expr *e, struct smp_env *env, enum smp_type want, struct sample *smp);
+
+/*
+ * @smp is zeroed before the first call (and given SMP_F_ITERATE by who wants all values of a fetch);
+ * it is passed unchanged for the next value while SMP_F_NOT_LAST is set.
+ */
 
 /* Names used before they were defined (backend, server, map, userlist) are resolved here. 0 or -1. */
 int exprs_resolve(struct cfg_parser *p);
