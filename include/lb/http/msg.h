@@ -73,6 +73,7 @@ struct http_msg {
 	uint16_t n_fields, max_fields;
 	uint16_t max_received;		/* of max_fields, those open to the peer; the rest is for additions */
 	bool is_response;
+	bool is_pooled;			/* for http_msg_free() */
 	uint8_t version;	/* 10, 11, 20 */
 	uint8_t method;		/* enum http_method; responses: that of their request */
 	uint8_t body;		/* enum http_body */

@@ -19,13 +19,15 @@ struct h1_parser {
 	uint16_t status;   /* response code for the peer: 400, 414, 431, 501, 505; 502 for responses */
 	uint16_t glitches; /* tolerated oddities, such as the same Content-Length twice */
 	bool seen_cl, seen_host;
+	uint8_t n_empty;  /* empty lines skipped before the request */
+	bool dropped_h2c; /* an Upgrade to h2c was taken out */
 };
 
 enum h1_result { H1_DONE, H1_MORE, H1_BAD };
 
 #define H1_P_UNSAFE		1 /* accept-unsafe-violations: what cannot desynchronise is let through */
 #define H1_P_ANY_METHOD_BODY	2 /* h1-accept-payload-with-any-method */
-#define H1_P_KEEP_HEAD		4 /* error files: Content-Length and the like are kept as they are */
+#define H1_P_KEEP_HEAD		4 /* error files: fields are kept as they are, LF alone ends a line */
 
 void h1_parser_init(struct h1_parser *ps);
 /**
@@ -38,6 +40,14 @@ void h1_parser_init(struct h1_parser *ps);
  */
 enum h1_result h1_parse_request(struct h1_parser *ps, struct http_msg *msg, char *data, uint32_t len,
 	unsigned flags);
+/**
+ * h1_parse_too_big() - the head does not fit the buffer and is not whole
+ *
+ * For the caller that got H1_MORE and has no more room: sets err, err_pos and status (414, 431, 501; 502 for
+ * responses) by the place that parsing has reached. Return: H1_BAD.
+ */
+enum h1_result h1_parse_too_big(struct h1_parser *ps, const struct http_msg *msg, const char *data,
+	uint32_t len);
 /* A response head; msg->method must hold the request's method (HEAD and CONNECT change framing). */
 enum h1_result h1_parse_response(struct h1_parser *ps, struct http_msg *msg, char *data,
 	uint32_t len, unsigned flags);
@@ -57,7 +67,7 @@ struct h1_chunked {
  * @framing_out: bytes of framing at the start of @data to skip
  * @data_out: then this many bytes of chunk data follow (0: more input needed, or the end)
  *
- * The caller consumes both and calls again. H1_DONE: the last chunk's size line has been read; a trailer section
+ * The caller consumes both and calls again; H1_MORE is the answer to data as well. H1_DONE: the last chunk's size line has been read; a trailer section
  * (perhaps only the empty line) follows at data + *framing_out.
  */
 enum h1_result h1_chunked_next(struct h1_chunked *c, const char *data, uint32_t len,
@@ -66,7 +76,7 @@ enum h1_result h1_chunked_next(struct h1_chunked *c, const char *data, uint32_t 
 /**
  * h1_put_request(), h1_put_response() - write a head as HTTP/1.1
  * Start line and live fields, lower-case names, the empty line. Framing fields are written as they stand in the
- * message. Return: bytes, or 0 when @size is too small.
+ * message. A request that came as HTTP/1.0 goes on as such (it may have no Host). Return: bytes, or 0 when @size is too small.
  */
 size_t h1_put_request(const struct http_msg *m, char *dst, size_t size);
 size_t h1_put_response(const struct http_msg *m, char *dst, size_t size);
