@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Actions on variables: set-var(name[,cond...]) <expr>, set-var-fmt(name[,cond...]) <fmt>, unset-var(name).
+ * In every rule set. The conditions are a bit mask, worked out when the rule is parsed.
+ */
+#include <lb/core/tune.h>
+#include <lb/rules/rules.h>
+#include <lb/sample/logformat.h>
+#include <lb/sample/vars.h>
+
+#include <stdlib.h>
+
+#define IF_EXISTS	0x01
+#define IF_NOT_EXISTS	0x02
+#define IF_EMPTY	0x04
+#define IF_NOT_EMPTY	0x08
+#define IF_SET		0x10
+#define IF_NOT_SET	0x20
+#define IF_GT		0x40
+#define IF_LT		0x80
+/* Those that look at what the variable holds. */
+#define IF_OLD_VALUE	(IF_EXISTS | IF_NOT_EXISTS | IF_SET | IF_NOT_SET | IF_GT | IF_LT)
+
+static const struct {
+	const char *name;
+	unsigned bit;
+} conditions[] = {
+	{ "ifexists", IF_EXISTS },
+	{ "ifnotexists", IF_NOT_EXISTS },
+	{ "ifempty", IF_EMPTY },
+	{ "ifnotempty", IF_NOT_EMPTY },
+	{ "ifset", IF_SET },
+	{ "ifnotset", IF_NOT_SET },
+	{ "ifgt", IF_GT },
+	{ "iflt", IF_LT },
+};
+
+struct var_arg {
+	const struct var_name *name;
+	unsigned conds;
+	struct expr *expr;    /* set-var */
+	struct logformat *lf; /* set-var-fmt */
+};
+
+static bool is_text(const struct sample *s)
+{
+	return s->type == SMP_STR || s->type == SMP_BIN || s->type == SMP_METH;
+}
+
+static bool old_value_allows(unsigned conds, bool has_old, const struct sample *old,
+	const struct sample *new)
+{
+	if ((conds & (IF_EXISTS | IF_SET)) && !has_old)
+		return false;
+	if ((conds & (IF_NOT_EXISTS | IF_NOT_SET)) && has_old)
+		return false;
+	if (!has_old || old->type != SMP_SINT || new->type != SMP_SINT)
+		return true;
+	if ((conds & IF_GT) && old->sint <= new->sint)
+		return false;
+	return !(conds & IF_LT) || old->sint < new->sint;
+}
+
+static bool conds_hold(const struct var_arg *v, struct smp_env *env, const struct sample *new)
+{
+	struct sample old = { 0 };
+	bool is_empty = is_text(new) && new->str.len == 0;
+
+	if ((v->conds & IF_EMPTY) && !is_empty)
+		return false;
+	if ((v->conds & IF_NOT_EMPTY) && is_empty)
+		return false;
+	if (!(v->conds & IF_OLD_VALUE))
+		return true;
+	return old_value_allows(v->conds, var_get(env, v->name, &old), &old, new);
+}
+
+/* A variable that cannot be set (its memory limit) keeps its value, as the manual of tune.vars.* says. */
+static enum verdict exec_set_var(const struct rule *r, struct smp_env *env, struct rule_run *run)
+{
+	const struct var_arg *v = r->arg;
+	struct sample smp = { 0 };
+
+	if (!expr_eval(v->expr, env, SMP_ANY, &smp)) {
+		bool may_wait = r->set == RS_TCP_REQ_CONT || r->set == RS_TCP_RES_CONT;
+
+		return may_wait && (smp.flags & SMP_F_MAY_CHANGE) && !env->is_final ?
+			RULE_YIELD : RULE_CONTINUE;
+	}
+	if (!v->conds || conds_hold(v, env, &smp))
+		(void)var_set(env, v->name, &smp);
+	return RULE_CONTINUE;
+}
+
+static enum verdict exec_set_fmt(const struct rule *r, struct smp_env *env, struct rule_run *run)
+{
+	const struct var_arg *v = r->arg;
+	struct sample smp = { .type = SMP_STR };
+
+	smp.str = logformat_const(v->lf);
+	if (!smp.str.ptr)
+		smp.str = logformat_scratch(v->lf, env, lb_tune.bufsize);
+	if (!smp.str.ptr)
+		return RULE_CONTINUE;
+	if (!v->conds || conds_hold(v, env, &smp))
+		(void)var_set(env, v->name, &smp);
+	return RULE_CONTINUE;
+}
+
+static enum verdict exec_unset(const struct rule *r, struct smp_env *env, struct rule_run *run)
+{
+	var_unset(env, ((const struct var_arg *)r->arg)->name);
+	return RULE_CONTINUE;
+}
+
+static int parse_condition(struct cfg_parser *p, const struct cfg_word *w, struct slice text,
+	unsigned *conds)
+{
+	for (size_t i = 0; i < LB_ARRAY_LEN(conditions); i++) {
+		if (!slice_eq(text, slice_of(conditions[i].name)))
+			continue;
+		*conds |= conditions[i].bit;
+		return 0;
+	}
+	return cfg_error_at(p, w, (uint32_t)(text.ptr - w->str), (uint32_t)text.len,
+		"expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or iflt, got '" SLICE_FMT "'",
+		SLICE_ARG(text));
+}
+
+/* "(txn.name,cond,cond)" behind the action's own name. */
+static struct var_arg *parse_name(struct cfg_parser *p, struct rule *r, const struct cfg_word *w,
+	bool may_have_conds)
+{
+	struct var_arg *v = ARENA_NEW(p->arena, struct var_arg);
+	const char *open = strchr(w->str, '('), *end = w->str + w->len, *s, *comma, *err = "";
+
+	if (!v) {
+		cfg_error(p, NULL, "out of memory");
+		return NULL;
+	}
+	if (!open || end[-1] != ')' || end - open < 3) {
+		cfg_error(p, w, "a variable is written in parentheses: %s", r->kw->usage);
+		return NULL;
+	}
+	s = open + 1;
+	end--;
+	for (bool is_first = true; s <= end; s = comma + 1, is_first = false) {
+		struct slice part;
+
+		comma = memchr(s, ',', (size_t)(end - s));
+		comma = comma ? comma : end;
+		part = slice_make(s, (size_t)(comma - s));
+		if (is_first) {
+			v->name = var_name_parse(p->arena, part, &err);
+			if (v->name)
+				continue;
+			cfg_error_at(p, w, (uint32_t)(s - w->str), (uint32_t)part.len, "%s", err);
+			return NULL;
+		}
+		if (!may_have_conds) {
+			cfg_error(p, w, "'unset-var' takes no conditions");
+			return NULL;
+		}
+		if (parse_condition(p, w, part, &v->conds) != 0)
+			return NULL;
+	}
+	r->arg = v;
+	return v;
+}
+
+static int parse_set_var(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
+	enum smp_where where)
+{
+	struct var_arg *v = parse_name(p, r, cfg_last(args), true);
+
+	if (!v)
+		return -1;
+	r->exec = exec_set_var;
+	v->expr = expr_parse_args(p, args, where);
+	return v->expr ? 0 : -1;
+}
+
+static int parse_set_fmt(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
+	enum smp_where where)
+{
+	struct var_arg *v = parse_name(p, r, cfg_last(args), true);
+	const struct cfg_word *w;
+
+	if (!v)
+		return -1;
+	w = rule_need(p, args, r, "a log format");
+	if (!w)
+		return -1;
+	r->exec = exec_set_fmt;
+	v->lf = logformat_parse(p, w, 0, where);
+	return v->lf ? 0 : -1;
+}
+
+static int parse_unset(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+{
+	r->exec = exec_unset;
+	return parse_name(p, r, cfg_last(args), false) ? 0 : -1;
+}
+
+static const struct action_kw var_actions[] = {
+	{ .name = "set-var*", .sets = RS_ALL_TCP | RS_ALL_HTTP, .parse = parse_set_var,
+		.usage = "set-var(<name>[,<cond>...]) <expr> [{if | unless} <condition>]",
+		.help = "set a variable to the value of an expression, type included" },
+	{ .name = "set-var-fmt*", .sets = RS_ALL_TCP | RS_ALL_HTTP, .parse = parse_set_fmt,
+		.usage = "set-var-fmt(<name>[,<cond>...]) <fmt> [{if | unless} <condition>]",
+		.help = "set a variable to a text made by a log format" },
+	{ .name = "unset-var*", .sets = RS_ALL_TCP | RS_ALL_HTTP, .parse = parse_unset,
+		.usage = "unset-var(<name>) [{if | unless} <condition>]",
+		.help = "forget a variable" },
+};
+LB_REGISTER_ACTION(var_actions);
