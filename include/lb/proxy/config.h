@@ -11,7 +11,9 @@
 #include <lb/core/rcu.h>
 #include <lb/core/tune.h>
 #include <lb/proxy/proxy.h>
+#include <sched.h>
 
+struct config_index;
 struct userlist;
 
 struct global_conf { /* the global section as written; 0 or NULL: not given */
@@ -23,7 +25,7 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 	unsigned n_stats_sockets;
 	uint32_t stats_timeout_ms, stats_maxconn;
 	struct log_conf log;
-	uint64_t (*cpu_map)[LB_MAX_THREADS]; /* per worker: bit mask of CPUs; NULL: none */
+	cpu_set_t *cpu_map;	/* LB_MAX_THREADS entries, an empty one: not pinned; NULL: no cpu-map */
 	struct tune tune; /* settings that the section gave, defaults elsewhere */
 	const char *default_path;
 	const char *server_state_base, *server_state_file;
@@ -31,11 +33,23 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 	uint32_t maxcompcpuusage;
 	bool log_send_hostname;
 	const char *hostname;
+	/* for the runtime module, at start */
+	uint32_t fd_hard_limit, thread_hard_limit;
+	uint64_t keep_caps;	/* setcap: capabilities kept beside CAP_NET_BIND_SERVICE, a bit each */
+	bool lax_limits;	/* no strict-limits */
+	bool set_dumpable, insecure_fork, insecure_setuid, prealloc_fd, numa_cpu_mapping;
+	struct global_var *set_vars; /* in order; <lb/proxy/global.h> */
+	/* defaults for TLS lines, for the tls module; nothing else has use for them */
+	const char *ca_base, *crt_base, *key_base;
+	const struct cfg_line **tls_defaults; /* ssl-default-* lines, in order */
+	unsigned n_tls_defaults;
 };
 
 struct config_refs { /* of one worker */
 	uint64_t n;	 /* [owner] streams */
 	bool is_retired; /* [owner] report when n gets to 0 */
+	struct mail mail; /* to the worker: the generation retires; back to control: n is 0 */
+	struct config *config;
 } LB_CACHE_ALIGNED;
 
 struct config {
@@ -49,9 +63,12 @@ struct config {
 	struct proxy **defaults;
 	unsigned n_defaults;
 	struct list userlists, http_errors; /* struct userlist, struct http_errors_section */
-	void *by_name;		/* hash for config_find_* */
-	struct config_refs *refs; /* n_workers + 1 */
-	atomic_uint n_busy_workers; /* while being retired */
+	struct config_index *index; /* hash for config_find_*, and what the parser must remember */
+	struct config_refs *refs; /* n_workers + 1; made at activation */
+	unsigned n_refs;
+	unsigned n_busy_workers;  /* [control] threads that have not reported yet, while being retired */
+	struct rcu_head rcu;	  /* the grace period before it is freed */
+	struct mail free_mail;
 };
 
 extern _Atomic(struct config *) lb_config; /* [rcu] the generation in force */
@@ -60,6 +77,9 @@ struct config *config_new(void);
 void config_free(struct config **c); /* never activated, or retired and unused */
 struct proxy *config_find_frontend(const struct config *c, const char *name);
 struct proxy *config_find_backend(const struct config *c, const char *name);
+/* A server by "backend/server", or by name in @be. NULL: none. */
+const struct server_conf *config_find_server(const struct config *c, const struct proxy *be,
+	struct slice name);
 
 /* After all files are read: names to pointers, derived settings, final checks. 0 or -1 (reported). */
 int config_resolve(struct cfg_parser *p);

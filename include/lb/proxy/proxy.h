@@ -118,7 +118,9 @@ struct proxy {
 	unsigned n_servers;
 	struct server_conf *default_server;
 	struct balance_conf balance;
-	uint32_t fullconn, retries, retry_on, redispatch_after; /* redispatch_after: see option redispatch N */
+	uint32_t fullconn, retries, retry_on;
+	int32_t redispatch_after; /* PO_REDISPATCH: n > 0: at every n-th retry; n < 0: at the retry
+				     that is -n before the end, so -1 is the last one */
 	enum http_reuse reuse;
 	enum http_conn_mode conn_mode;
 	struct switch_rule *use_servers;
@@ -138,7 +140,16 @@ struct proxy {
 	struct mux_conf mux; /* derived when resolved */
 	/* derived: needs of the request path, so that nothing is looked up twice */
 	bool needs_req_body; /* option http-buffer-request or a rule that reads the body */
+	/* while the section is read */
+	struct rules redirects; /* 'redirect' lines: put behind http_req where the section ends */
+	uint64_t text_hash;	/* of the section's words and its defaults': tells 'changed' from 'kept' */
 };
+
+static inline bool px_is_defaults(const struct proxy *px)
+{
+	return px->caps & CFG_DEF;
+}
+const char *px_kind(const struct proxy *px); /* "frontend", "backend", "listen", "defaults" */
 
 static inline bool px_opt(const struct proxy *px, enum proxy_opt o)
 {

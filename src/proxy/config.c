@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Generations as containers: making and freeing one, finding its proxies by name.
+ *
+ * The index is a hash table with open addressing in the generation's arena. A frontend and a backend may
+ * have the same name, so a slot matches on name and side. It holds no defaults sections: those are few.
+ * Thread: control; config_find_*() may be called by any thread once the generation is published.
+ */
+#include <lb/proxy/config.h>
+
+#include "proxy_priv.h"
+
+#include <stdlib.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+#define INDEX_FIRST		64
+#define ARENA_CHUNK		(64 * 1024)
+
+_Atomic(struct config *) lb_config;
+
+struct config *config_new(void)
+{
+	struct config *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->magic = CONFIG_MAGIC;
+	arena_init(&c->arena, ARENA_CHUNK);
+	list_init(&c->files);
+	list_init(&c->userlists);
+	list_init(&c->http_errors);
+	tune_set_defaults(&c->global.tune);
+	c->index = ARENA_NEW(&c->arena, struct config_index);
+	if (!c->index) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+static void release_binds(struct bind_conf **binds, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		if (binds[i]->listener)
+			listener_unref(&binds[i]->listener);
+}
+
+static void release_proxy(struct proxy *px)
+{
+	release_binds(px->binds, px->n_binds);
+	for (unsigned i = 0; i < px->n_servers; i++)
+		if (px->servers[i]->rt)
+			server_unref(&px->servers[i]->rt);
+	if (px->rt) {
+		log_close(&px->log);
+		proxy_rt_unref(&px->rt);
+	}
+}
+
+void config_free(struct config **cp)
+{
+	struct config *c = *cp;
+
+	*cp = NULL;
+	if (!c)
+		return;
+	LB_ASSERT(c->magic == CONFIG_MAGIC);
+	for (unsigned i = 0; i < c->n_proxies; i++)
+		release_proxy(c->proxies[i]);
+	release_binds(c->global.stats_sockets, c->global.n_stats_sockets);
+	if (c->refs)
+		log_close(&c->global.log);
+	free(c->refs);
+	arena_fini(&c->arena);
+	c->magic = 0;
+	free(c);
+}
+
+int px_no_memory(struct cfg_parser *p)
+{
+	return cfg_error(p, NULL, "out of memory");
+}
+
+void *px_push(struct cfg_parser *p, void *v, unsigned n, size_t size)
+{
+	unsigned cap = n < 2 ? 2 : n * 2;
+	void *bigger;
+
+	if (n != 0 && (n < 2 || (n & (n - 1))))
+		return v;
+	bigger = arena_alloc(p->arena, cap * size);
+	if (!bigger) {
+		px_no_memory(p);
+		return NULL;
+	}
+	if (n)
+		memcpy(bigger, v, n * size);
+	return bigger;
+}
+
+uint64_t px_hash_line(const struct cfg_line *line, uint64_t seed)
+{
+	for (uint32_t i = 0; i < line->n_words; i++)
+		seed = XXH3_64bits_withSeed(line->words[i].str, line->words[i].len + 1, seed);
+	return seed;
+}
+
+/* --- by name --- */
+
+/* The slot of @name on that side, or the free one where it belongs. */
+static struct proxy **find_slot(const struct config_index *ix, struct slice name, uint32_t caps)
+{
+	uint32_t i = (uint32_t)XXH3_64bits(name.ptr, name.len);
+
+	for (;; i++) {
+		struct proxy **slot = &ix->slots[i & ix->mask];
+
+		if (!*slot)
+			return slot;
+		if (((*slot)->caps & caps) && slice_eq(slice_of((*slot)->name), name))
+			return slot;
+	}
+}
+
+static int index_grow(struct cfg_parser *p, struct config_index *ix)
+{
+	struct config_index bigger = *ix;
+
+	bigger.mask = ix->slots ? ix->mask * 2 + 1 : INDEX_FIRST - 1;
+	bigger.slots = arena_calloc(p->arena, (bigger.mask + 1) * sizeof(*bigger.slots));
+	if (!bigger.slots)
+		return px_no_memory(p);
+	for (uint32_t i = 0; ix->slots && i <= ix->mask; i++) {
+		struct proxy *px = ix->slots[i];
+
+		if (px)
+			*find_slot(&bigger, slice_of(px->name), px->caps) = px;
+	}
+	*ix = bigger;
+	return 0;
+}
+
+int config_add(struct cfg_parser *p, struct proxy *px)
+{
+	struct config_index *ix = p->config->index;
+
+	if (!ix->slots || ix->n_used * 2 > ix->mask)
+		if (index_grow(p, ix) < 0)
+			return -1;
+	*find_slot(ix, slice_of(px->name), px->caps) = px;
+	ix->n_used++;
+	return 0;
+}
+
+/* A listen section stands on both sides. */
+static uint32_t sides(uint32_t caps)
+{
+	return caps & CFG_LI ? CFG_FE | CFG_BE | CFG_LI : caps | CFG_LI;
+}
+
+struct proxy *config_find(const struct config *c, struct slice name, uint32_t caps)
+{
+	return c->index->slots ? *find_slot(c->index, name, sides(caps)) : NULL;
+}
+
+struct proxy *config_find_frontend(const struct config *c, const char *name)
+{
+	return config_find(c, slice_of(name), CFG_FE);
+}
+
+struct proxy *config_find_backend(const struct config *c, const char *name)
+{
+	return config_find(c, slice_of(name), CFG_BE);
+}
+
+static const struct server_conf *server_by_name(const struct proxy *be, struct slice name)
+{
+	for (unsigned i = 0; i < be->n_servers; i++)
+		if (slice_eq(slice_of(be->servers[i]->name), name))
+			return be->servers[i];
+	return NULL;
+}
+
+const struct server_conf *config_find_server(const struct config *c, const struct proxy *be,
+	struct slice name)
+{
+	const char *slash = memchr(name.ptr, '/', name.len);
+
+	if (!slash)
+		return be ? server_by_name(be, name) : NULL;
+	be = config_find(c, slice_make(name.ptr, slash - name.ptr), CFG_BE);
+	name.len -= slash + 1 - name.ptr;
+	name.ptr = slash + 1;
+	return be ? server_by_name(be, name) : NULL;
+}

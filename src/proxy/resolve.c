@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * After all files are read: names become pointers, numbers are given out, settings that follow from
+ * others are worked out, and what does not fit together is said. All errors of all proxies are reported.
+ * Thread: control.
+ */
+#include <lb/proxy/config.h>
+
+#include "proxy_priv.h"
+
+/* The words of the whole section: reload compares them. */
+static uint64_t hash_section(const struct proxy *px)
+{
+	const struct list *end = &px->line->file->lines;
+	uint64_t h = px_hash_line(px->line, px->defaults->text_hash);
+
+	for (const struct list *n = px->line->node.next; n != end; n = n->next) {
+		const struct cfg_line *line = list_entry(n, struct cfg_line, node);
+
+		if (line->is_section)
+			break;
+		h = px_hash_line(line, h);
+	}
+	return h;
+}
+
+static void derive_mux(struct proxy *px)
+{
+	struct mux_conf *m = &px->mux;
+
+	m->timeout_http_request_ms = px->timeout_http_request;
+	m->timeout_keep_alive_ms = px->timeout_http_keep_alive;
+	m->timeout_client_ms = px->timeout_client;
+	m->timeout_client_fin_ms = px->timeout_client_fin;
+	m->timeout_server_fin_ms = px->timeout_server_fin;
+	m->accept_unsafe_req = px_opt(px, PO_UNSAFE_REQ);
+	m->accept_unsafe_res = px_opt(px, PO_UNSAFE_RES);
+	m->ignore_probes = px_opt(px, PO_IGNORE_PROBES);
+	m->http_no_delay = px_opt(px, PO_HTTP_NO_DELAY);
+	m->dontlognull = px_opt(px, PO_DONTLOGNULL);
+	m->use_proxy_header = px_opt(px, PO_USE_PROXY_HDR);
+	m->case_adjust_client = px_opt(px, PO_CASE_ADJ_CLI);
+	m->case_adjust_server = px_opt(px, PO_CASE_ADJ_SRV);
+}
+
+static void derive_binds(struct proxy *px)
+{
+	for (unsigned i = 0; i < px->n_binds; i++) {
+		struct bind_conf *bc = px->binds[i];
+
+		bc->keepalive = px_opt(px, PO_TCPKA_CLI);
+		bc->ka_cnt = px->ka_cli_cnt;
+		bc->ka_idle_s = px->ka_cli_idle_s;
+		bc->ka_intvl_s = px->ka_cli_intvl_s;
+		bc->nolinger = px_opt(px, PO_NOLINGER);
+		bc->smart_accept = px_opt(px, PO_SMART_ACCEPT);
+		if (!bc->backlog)
+			bc->backlog = px->backlog ? px->backlog : px->maxconn;
+	}
+}
+
+/* How to connect: what the server line says, the backend's settings where it says nothing. */
+static void derive_connect(const struct proxy *px, struct server_conf *sc)
+{
+	struct connect_opts *o = &sc->connect;
+
+	if (!o->source.family && !o->interface && !o->is_transparent) {
+		o->source = px->source.source;
+		o->source_port_first = px->source.source_port_first;
+		o->source_port_last = px->source.source_port_last;
+		o->interface = px->source.interface;
+		o->is_transparent = px->source.is_transparent;
+	}
+	o->keepalive = px_opt(px, PO_TCPKA_SRV);
+	o->ka_cnt = px->ka_srv_cnt;
+	o->ka_idle_s = px->ka_srv_idle_s;
+	o->ka_intvl_s = px->ka_srv_intvl_s;
+	o->nolinger = px_opt(px, PO_NOLINGER);
+	o->smart_connect = px_opt(px, PO_SMART_CONNECT);
+}
+
+static void derive_servers(struct proxy *px)
+{
+	for (unsigned i = 0; i < px->n_servers; i++) {
+		struct server_conf *sc = px->servers[i];
+
+		sc->px = px;
+		sc->mux_conf = &px->mux;
+		derive_connect(px, sc);
+		if (!sc->check)
+			continue;
+		sc->check->proto = px->check_proto;
+		sc->check->timeout_ms = px->timeout_check;
+		sc->check->connect_ms = px->timeout_connect;
+	}
+}
+
+/* Does a condition or an action look at the body? */
+static bool rules_need_body(const struct rules *rules)
+{
+	for (uint32_t i = 0; i < rules->n; i++)
+		if (rules->v[i]->cond &&
+			acl_cond_need(rules->v[i]->cond) == SMP_NEED_HTTP_REQ_BODY)
+			return true;
+	return false;
+}
+
+static void derive(struct proxy *px)
+{
+	derive_mux(px);
+	derive_binds(px);
+	derive_servers(px);
+	px->needs_req_body = px_opt(px, PO_HTTP_BUFFER_REQ) || rules_need_body(&px->http_req);
+	if (px->mode != MODE_HTTP)
+		px->options &= ~(1ull << PO_HTTP_BUFFER_REQ);
+}
+
+int config_resolve(struct cfg_parser *p)
+{
+	struct config *c = p->config;
+	int bad = 0;
+
+	bad |= exprs_resolve(p);
+	bad |= http_errors_resolve(p);
+	bad |= resolve_ids(p);
+	bad |= resolve_binds(p);
+	for (unsigned i = 0; i < c->n_defaults; i++)
+		c->defaults[i]->text_hash = hash_section(c->defaults[i]);
+	for (unsigned i = 0; i < c->n_proxies; i++) {
+		struct proxy *px = c->proxies[i];
+
+		px->text_hash = hash_section(px);
+		bad |= resolve_targets(p, px);
+		bad |= resolve_logs(p, px);
+		derive(px);
+		check_proxy(p, px);
+	}
+	return bad || cfg_verdict(p->diag) < 0 ? -1 : 0;
+}
