@@ -16,25 +16,28 @@ struct proxy_rt {
 	uint32_t magic;
 	char *name;			/* [const] */
 	uint32_t caps;			/* [const] identity is name and caps */
+	uint32_t id;			/* [control] iid in the generation in force */
 	atomic_uint refs;		/* [atomic] generations, streams of other generations, servers */
 	_Atomic(const struct proxy *) conf; /* [rcu] in the generation in force; NULL: removed */
 	atomic_int state;		/* [atomic] enum proxy_state; control writes */
 	struct counter_set fe_counters, be_counters;
-	atomic_uint n_fe_conns LB_CACHE_ALIGNED; /* [atomic] connections: maxconn of the frontend */
 	atomic_uint fe_maxconn;		/* [atomic] in force; 'set maxconn frontend' */
-	_Atomic(const struct balance_conf *) balance; /* [rcu] in the generation in force */
-	bool allbackups;		/* [control] option allbackups */
+	atomic_uint fullconn;		/* [atomic] in force; 0: servers' minconn counts for nothing */
+	_Atomic(const struct balance_conf *) balance; /* [rcu] in the generation in force; NULL: roundrobin */
 	_Atomic(struct server_set *) set; /* [rcu] NULL for pure frontends */
+	bool allbackups;		/* [control] option allbackups */
+	bool id_is_forced;		/* [control] 'id' was given */
 	struct list servers;		/* [control] struct server, in order of the configuration */
 	uint32_t n_servers;		/* [control] */
 	int64_t last_change_ms;		/* [control] backend up/down */
 	uint64_t down_time_ms, n_down;	/* [control] */
 	bool is_down;			/* [control] no usable server left */
+	struct list node;		/* [control] all living ones */
+	atomic_uint n_fe_conns LB_CACHE_ALIGNED; /* [atomic] connections: maxconn of the frontend */
 	pthread_spinlock_t queue_lock LB_CACHE_ALIGNED;
-	struct list queue;		/* [lock: queue_lock] struct pend_conn */
+	struct list queue;		/* [lock: queue_lock] struct pend_conn, by priority then age */
 	atomic_uint n_queued, n_queued_max, n_served; /* n_served: streams on all its servers */
 	atomic_uint rr_index;		/* [atomic] round robin's position; lives across sets */
-	struct list node;		/* [control] all living ones */
 };
 
 struct proxy_rt *proxy_rt_find(const char *name, uint32_t caps); /* control; borrowed or NULL */

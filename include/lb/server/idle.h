@@ -18,15 +18,24 @@ void server_idle_fini(struct server *s);
 
 /**
  * idle_take() - a connection to reuse: this worker's newest, else another worker's
- * @safe_only: only connections that have carried more than one request (http-reuse safe, first request)
+ * @safe_only: only connections that have carried more than one request (http-reuse aggressive, first request)
  * Dead ones met on the way are closed. Return: NULL when there is none. The caller owns it.
  */
+/*
+ * http-reuse, as the oracle does it: 'never' calls idle_take() not at all; 'safe' only from the second request of a
+ * client connection on; 'aggressive' passes safe_only for the first request; 'always' never does.
+ * prefer-last-server and private connections stay with the stream and never come here.
+ */
 struct conn *idle_take(struct server *s, const struct server_conf *conf, bool safe_only);
-/* Gives back a connection that can carry another request. false: limits say no; close it. */
+/*
+ * Gives back a connection that can carry another request. false: limits say no; close it.
+ * Its watch.ready is replaced while it waits here and restored by idle_take().
+ */
 bool idle_put(struct conn *c, const struct server_conf *conf);
 /* The poller reported something on an idle connection: close it if it is still ours. */
 void idle_event(struct conn *c);
 /* Periodic, per worker: closes part of those not needed for pool-purge-delay. Registered by itself. */
+unsigned idle_count(const struct server *s, unsigned worker); /* idle ones of one worker; a statistic */
 void idle_close_all(struct server *s); /* any thread; each worker closes its own */
 
 #endif

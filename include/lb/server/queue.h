@@ -12,7 +12,8 @@ struct pend_conn { /* embedded in a stream */
 	struct thread *thread;	/* owner to be told */
 	int64_t prio;		/* class and offset: lower first */
 	uint32_t n_before;	/* length of the queue on entry, for the log */
-	struct server *granted; /* [atomic by handover] server a slot was taken on for this stream */
+	uint32_t seq;		/* [lock: the queue's] age among equals of the backend */
+	struct server *granted; /* [atomic by handover] server a slot was taken on for this stream; borrowed for the call of grant */
 	atomic_int state;	/* [atomic] 0 idle, 1 waiting, 2 granted (mail on its way) */
 	struct mail mail;
 	void (*grant)(struct pend_conn *pc); /* runs on the owner's thread */
@@ -25,11 +26,17 @@ bool server_try_use(struct server *s, const struct server_conf *conf);
 /* One stream less; the next in the queues gets the slot. */
 void server_release(struct server *s);
 int queue_enter(struct pend_conn *pc, struct server *s, struct proxy_rt *be, uint32_t maxqueue); /* 0 or -ENOSPC */
-/* false: a grant is already on its way (the caller must take or release it) */
+/*
+ * false: a grant is already on its way: @pc must stay until its grant() has run, which takes the slot or gives it back
+ * with server_release().
+ */
 bool queue_leave(struct pend_conn *pc);
-/* Lets waiting streams try again: a server came up, a limit was raised. Control or worker. */
-void queue_kick(struct proxy_rt *be);
+/* Lets waiting streams try again: a server came up, a limit was raised. Control or worker. Return: slots granted. */
+unsigned queue_kick(struct proxy_rt *be);
+void pend_conn_init(struct pend_conn *pc, struct thread *owner, void (*grant)(struct pend_conn *pc));
+/* Would server_try_use() succeed? For algorithms; may be outdated at once. */
+bool server_has_room(const struct server *s);
 /* Those waiting for a server that went down are sent back to the backend (grant with granted NULL: choose anew). */
-void queue_redistribute(struct server *s);
+unsigned queue_redistribute(struct server *s); /* how many */
 
 #endif

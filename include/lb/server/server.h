@@ -63,9 +63,17 @@ struct server_conf {
 
 enum srv_op { SRV_STOPPED, SRV_STARTING, SRV_RUNNING, SRV_STOPPING };
 
-struct srv_addr { /* published by RCU when an operator changes it */
-	struct addr addr;
+struct srv_addr { /* published by RCU; replaced when an operator or a reload changes it */
+	struct addr addr; /* a path points to the copy below */
 	struct rcu_head rcu;
+	char path[];
+};
+
+/* What the health check knows and the status text shows; the check module keeps it. */
+struct srv_health {
+	bool is_enabled;	/* a check is configured and not switched off */
+	int32_t health;		/* 0..rise + fall - 1 */
+	uint32_t rise, fall;
 };
 
 struct idle_slots; /* idle connections of one worker, see idle.h */
@@ -74,7 +82,7 @@ struct server {
 	uint32_t magic;
 	char *name;				  /* [const] */
 	struct proxy_rt *be;			  /* [const] borrowed: the backend holds its servers */
-	uint32_t puid;
+	uint32_t puid;				  /* [control] its id in the configuration */
 	_Atomic(const struct server_conf *) conf; /* [rcu] of the generation in force; NULL: removed */
 	_Atomic(struct srv_addr *) addr;	  /* [rcu] */
 	atomic_uint refs;			  /* [atomic] connections, streams, configurations, sets */
@@ -83,21 +91,32 @@ struct server {
 	_Atomic(uint8_t) admin;			  /* SRV_ADM_* */
 	atomic_uint uweight;			  /* user's weight 0..256 */
 	atomic_uint eweight;			  /* effective now: slow start applied, in units of uweight * 16 */
+	atomic_uint maxconn;			  /* limit in force: 'set maxconn server'; 0: none */
+	atomic_uint set_pos;			  /* its place in v[] of the newest set; UINT32_MAX: none */
 	uint32_t iweight;			  /* [control] initial weight, of the configuration */
-	bool addr_changed, weight_changed;	  /* [control] by an operator, survives reload */
+	bool addr_changed, weight_changed, maxconn_changed; /* [control] by an operator, survives reload */
+	bool is_dead;				  /* [control] no longer in the configuration */
+	uint16_t n_logged;			  /* [control] state lines in the current window */
+	uint32_t n_unlogged;			  /* [control] kept back in it */
+	int64_t log_window_ms;			  /* [control] when the window began */
+	struct srv_health health;		  /* [control] */
 	int64_t last_change_ms, down_since_ms;	  /* [control] */
 	uint64_t down_time_ms;			  /* [control] total before the current one */
 	uint64_t n_down_trans;			  /* [control] chkdown */
 	struct check *check;			  /* [control] health check; NULL */
-	struct list trackers;			  /* [control] servers that track this one */
+	struct list trackers;			  /* [control] servers that track this one, by track_node */
+	struct server *tracked;			  /* [control] borrowed; NULL: none */
+	struct list track_node;			  /* [control] */
+	struct timer warmup;			  /* [control] slow start */
 	/* load: [atomic], written by every worker that uses the server */
 	atomic_uint n_active LB_CACHE_ALIGNED;	  /* streams on it now: leastconn, maxconn; scur */
 	atomic_uint n_active_max;
 	atomic_uint n_queued, n_queued_max;
 	atomic_uint n_idle;			  /* idle connections of all workers */
-	atomic_uint n_used_conns;		  /* connections with a stream */
+	atomic_uint n_used_conns;		  /* most streams at once since the last purge */
 	atomic_uint est_need;			  /* peak of used ones lately: how many are worth keeping */
-	struct idle_slots *idle;		  /* n_workers entries */
+	_Atomic(struct idle_slots *) idle;	  /* n_workers entries, made on first use */
+	atomic_llong idle_purge_ms;		  /* when est_need was last worked out */
 	struct counter_set counters;
 	/* queue of streams waiting for a slot */
 	pthread_spinlock_t queue_lock;		  /* held for a list operation only */
@@ -105,6 +124,8 @@ struct server {
 	struct list node;			  /* [control] in proxy_rt->servers */
 	uint32_t agent_weight_pct;		  /* [control] 100 */
 	char last_change_reason[64];		  /* [control] */
+	struct rcu_head rcu;
+	struct mail free_mail;
 };
 
 struct server *server_new(struct proxy_rt *be, const char *name); /* one reference; NULL: no memory */
@@ -123,19 +144,38 @@ static inline bool server_is_eligible(const struct server *s)
 	       atomic_load_explicit(&s->eweight, memory_order_relaxed) > 0;
 }
 
+/* Slow start: 1..99 while it lasts, else 100 (the CSV's throttle). */
+unsigned server_throttle_pct(const struct server *s);
+/* Effective weight in the units of the configuration (the CSV's weight). */
+static inline uint32_t server_weight_now(const struct server *s)
+{
+	return (atomic_load_explicit(&s->eweight, memory_order_relaxed) + 15) / 16;
+}
+
 /* "UP", "DOWN", "MAINT", "DRAIN", "NOLB", "UP 1/3", "MAINT (via b/s)", "no check": the CSV's status. */
 const char *server_status_text(const struct server *s, char *dst, size_t size);
 
 /* --- changes; control thread. Each republishes the backend's set and logs as HAProxy does. --- */
+/* @reason: text put behind the line's verb as it is, such as " via be/s1"; NULL: none */
 void server_set_admin(struct server *s, uint8_t set, uint8_t clear, const char *reason);
+/* @reason: put behind "is UP, " and the like: "reason: Layer4 timeout, check duration: 2ms"; NULL: none */
 void server_set_op(struct server *s, enum srv_op op, const char *reason);
 int server_set_weight(struct server *s, const char *text, const char **err); /* "N" or "N%" */
+void server_set_maxconn(struct server *s, uint32_t maxconn);
+/* @msg: what was changed, as the command answers. 0, or -1 where nothing was for an error in the arguments. */
 int server_set_addr(struct server *s, const char *ip, const char *port, struct strbuf *msg);
 void server_recalc_weight(struct server *s); /* slow start tick */
 /* Streams on it are told to end (on-marked-down shutdown-sessions, shutdown sessions server). */
 void server_shutdown_sessions(struct server *s);
 
-/* Takes over @conf of a new generation: keeps what an operator changed unless that setting changed. */
+/**
+ * server_apply_conf() - take over @conf of a new generation
+ * @old: that of the generation before; NULL: the server is new
+ *
+ * Keeps what an operator changed unless that very setting changed in the file. Moves the server to the end of its
+ * backend's list: called for each in order, the list ends up in order of the configuration. conf->rt of all servers
+ * (of all backends, for 'track') is set before. Publishes nothing: server_set_publish() once afterwards.
+ */
 void server_apply_conf(struct server *s, const struct server_conf *conf, const struct server_conf *old);
 void server_make_dead(struct server *s); /* removed from the configuration: out of the set, idle connections closed */
 
@@ -145,5 +185,14 @@ struct server_upper {
 	void (*shutdown_sessions)(struct server *s);
 };
 extern struct server_upper server_upper;
+
+/* What the check module does about it; set by itself before main(). */
+struct server_check_ops {
+	void (*admin_changed)(struct server *s); /* maintenance began or ended */
+	void (*made_dead)(struct server *s);
+	/* What a default-server line said about checks, for one more server. NULL: no memory. */
+	struct check_conf *(*dup_conf)(struct arena *a, const struct check_conf *cc);
+};
+extern struct server_check_ops server_check_ops;
 
 #endif

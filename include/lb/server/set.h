@@ -36,11 +36,18 @@ struct balance_ops {
 	 */
 	struct server *(*pick)(struct server_set *set, const struct balance_conf *bc, struct smp_env *env,
 		const struct server *avoid);
+	/* The load of set->v[pos] changed (streams on it or in its queue). NULL: it does not matter. Thread: any. */
+	void (*load_changed)(struct server_set *set, uint32_t pos);
+	/* Weights are those of the configuration: neither slow start nor 'set weight' change them. NULL: no. */
+	bool (*is_static)(const struct balance_conf *bc);
 };
 struct server_set {
 	struct rcu_head rcu;
 	const struct balance_ops *algo;
 	void *algo_data;	    /* owned; freed by algo->free */
+	struct proxy_rt *be;	    /* borrowed: its servers hold it */
+	uint32_t *index;	    /* owned: hash of names over all; NULL for few */
+	uint32_t index_mask;
 	uint32_t n;		    /* servers to balance over */
 	uint32_t total_weight;	    /* sum of effective weights */
 	bool is_backup;		    /* no active server is left: these are backups */
@@ -55,6 +62,17 @@ struct server_set {
  * Called after each change of state or weight. 0 or -ENOMEM (the old one stays). Thread: control.
  */
 int server_set_publish(struct proxy_rt *be);
+/* Takes the published set away for ever; the backend is going. Thread: control. */
+void server_set_withdraw(struct proxy_rt *be);
+/* Is @s one of those that @set balances over? */
+static inline bool server_set_has(const struct server_set *set, const struct server *s)
+{
+	uint32_t pos = atomic_load_explicit(&s->set_pos, memory_order_relaxed);
+
+	return pos < set->n && set->v[pos] == s;
+}
+/* Weight that an algorithm is to use for v[i]: with slow start, in 16ths; at least 1. */
+uint32_t server_set_weight_of(const struct server_set *set, const struct balance_conf *bc, uint32_t i);
 struct server *server_set_find(const struct server_set *set, struct slice name);
 
 #endif
