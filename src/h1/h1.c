@@ -112,6 +112,7 @@ static void start_exchange(struct h1c *c, struct h1s *s)
 		return;
 	}
 	timer_set(this_wheel(), &c->timer, TIME_NEVER);
+	s->ep.begin_us = c->has_begun ? c->begun_us : now_us();
 	c->has_begun = false;
 	c->conn->n_requests++;
 	s->method = s->msg->method;
@@ -189,12 +190,15 @@ static void read_request(struct h1c *c)
 	switch (h1_read_head(c->s)) {
 	case H1_MORE:
 		if (conn->is_eof || conn->is_failed) {
+			if (!c->has_begun)
+				c->begun_us = now_us();
 			c->has_begun = true;
 			input_lost(c);
 			return;
 		}
 		if (!c->has_begun) {
 			c->has_begun = true;
+			c->begun_us = now_us();
 			set_wait_timer(c, c->s->conf);
 		}
 		if (conn_watch(conn) < 0)
@@ -331,8 +335,6 @@ static void h1_ready(struct conn *conn, uint32_t events)
 
 	if (c && c->s && c->s->ep.strm)
 		exchange_event(c->s);
-	else if (conn->is_server_side)
-		mux_upper.idle_gone(conn);
 	else if (c->is_lingering)
 		linger(c);
 	else if (c->s && c->s->tx.len)
@@ -482,6 +484,7 @@ static void h1_drain(struct conn *conn)
 
 static const struct ep_ops h1_ep_ops = {
 	.name = "h1",
+	.send_raw = h1_send_raw,
 	.send_head = h1_send_head,
 	.send = h1_send,
 	.recv = h1_recv,

@@ -40,6 +40,7 @@ struct h1c {
 	struct buf *rx_next; /* owned; read ahead behind rx; NULL: nothing */
 	struct timer timer;  /* client side: next request, request head, lingering */
 	struct task task;    /* client side: go on with what is there */
+	int64_t begun_us;	/* with has_begun: when that was */
 	uint32_t lingered;   /* bytes thrown away while lingering */
 	bool is_draining;    /* close instead of waiting for another request */
 	bool is_lingering;   /* output is over; input is thrown away until EOF */
@@ -84,6 +85,7 @@ ssize_t h1_splice_in(struct endpoint *ep, struct pipe *p, size_t max);
 void h1_rx_begin_body(struct h1s *s); /* after a final head */
 void h1_rx_tunnel(struct h1s *s);
 
+int h1_send_raw(struct endpoint *ep, const char *data, uint32_t len);
 int h1_send_head(struct endpoint *ep, struct http_msg *msg);
 void h1_send(struct endpoint *ep, struct bufq *q, unsigned flags);
 ssize_t h1_splice_out(struct endpoint *ep, struct pipe *p);

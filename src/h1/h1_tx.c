@@ -26,6 +26,20 @@ static void tx_commit(struct h1s *s, uint32_t len)
 	s->tx_buf->tail += len;
 }
 
+static bool put_framing(struct h1s *s, const char *text, uint32_t len)
+{
+	if (bufq_full(&s->tx))
+		return false;
+	if (!tx_reserve(s, len)) {
+		s->tx_broken =
+			true; /* no memory in the middle of a message: it cannot be finished */
+		return false;
+	}
+	memcpy(s->tx_buf->data + s->tx_buf->tail, text, len);
+	tx_commit(s, len);
+	return true;
+}
+
 /* The Connection field of the outgoing head, by what will become of the connection. */
 static int put_connection(struct h1s *s, struct http_msg *m)
 {
@@ -37,6 +51,9 @@ static int put_connection(struct h1s *s, struct http_msg *m)
 		return 0;
 	if (m->body == BODY_TUNNEL && m->method == METH_CONNECT)
 		return 0;
+	if (http_has(m,
+		    HDR_CONNECTION)) /* of an earlier attempt, or a rule's: it is for us to say */
+		http_del_id(m, HDR_CONNECTION);
 	if (!s->keep || (m->is_response && ends)) {
 		s->keep = false;
 		if (m->version < 11 || (!m->is_response && (s->ep.flags & EP_F_PRETEND_KEEP)))
@@ -55,6 +72,11 @@ static void adapt_body(struct h1s *s, struct http_msg *m)
 		http_del_id(m, HDR_TRANSFER_ENCODING);
 		m->body = BODY_EOF;
 	}
+}
+
+int h1_send_raw(struct endpoint *ep, const char *data, uint32_t len)
+{
+	return put_framing(h1s_of(ep), data, len) ? 0 : -ENOMEM;
 }
 
 int h1_send_head(struct endpoint *ep, struct http_msg *m)
@@ -102,20 +124,6 @@ static uint32_t take_slices(struct h1s *s, struct bufq *q, uint32_t max)
 		return done;
 	}
 	return bufq_move(&s->tx, q, max);
-}
-
-static bool put_framing(struct h1s *s, const char *text, uint32_t len)
-{
-	if (bufq_full(&s->tx))
-		return false;
-	if (!tx_reserve(s, len)) {
-		s->tx_broken =
-			true; /* no memory in the middle of a message: it cannot be finished */
-		return false;
-	}
-	memcpy(s->tx_buf->data + s->tx_buf->tail, text, len);
-	tx_commit(s, len);
-	return true;
 }
 
 /* Length of what can become one chunk: the slices that fit beside their framing. */

@@ -140,6 +140,19 @@ void conn_set_linger_reset(struct conn *c)
 	c->has_lingered = true;
 }
 
+void conn_silent_drop(struct conn *c)
+{
+	int one = 1;
+
+	/* A socket in repair mode is closed without a packet (needs CAP_NET_ADMIN); a TTL of 1
+	 * keeps the reset local. */
+	if (setsockopt(c->watch.fd, IPPROTO_TCP, TCP_REPAIR, &one, sizeof(one)) == 0)
+		return;
+	setsockopt(c->watch.fd, IPPROTO_IP, IP_TTL, &one, sizeof(one));
+	setsockopt(c->watch.fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one, sizeof(one));
+	conn_set_linger_reset(c);
+}
+
 bool conn_is_dead(struct conn *c)
 {
 	char byte;

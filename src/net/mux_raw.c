@@ -180,6 +180,24 @@ static void raw_detach(struct endpoint *ep, enum ep_detach how)
 	timer_set(this_wheel(), &r->timer, now_ms() + RAW_LINGER_MS);
 }
 
+static int raw_send_raw(struct endpoint *ep, const char *data, uint32_t len)
+{
+	struct rawc *r = rawc_of(ep);
+	struct buf *b = bufq_full(&r->tx) ? NULL : buf_new();
+
+	if (!b)
+		return -ENOMEM;
+	if (len > b->cap) {
+		buf_unref(&b);
+		return -E2BIG;
+	}
+	memcpy(b->data, data, len);
+	b->tail = len;
+	bufq_append(&r->tx, b, b->data, len);
+	buf_unref(&b);
+	return 0;
+}
+
 static int raw_send_head(struct endpoint *ep, struct http_msg *msg)
 {
 	return -EINVAL; /* there are no heads in TCP mode */
@@ -192,6 +210,7 @@ static void raw_next_head(struct endpoint *ep)
 
 static const struct ep_ops raw_ep_ops = {
 	.name = "raw",
+	.send_raw = raw_send_raw,
 	.send_head = raw_send_head,
 	.send = raw_send,
 	.recv = raw_recv,

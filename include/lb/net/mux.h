@@ -48,6 +48,8 @@ struct ep_ops {
 	const char *name;
 	/* Queues a head (request on the server side, response on the client side; 1xx too). 0 or -errno. */
 	int (*send_head)(struct endpoint *ep, struct http_msg *msg);
+	/* Queues bytes in front of any head or data: a PROXY header. 0 or -errno. */
+	int (*send_raw)(struct endpoint *ep, const char *data, uint32_t len);
 	/* Takes everything in @q, writes what the kernel accepts, keeps the rest (EP_F_TX_BLOCKED). */
 	void (*send)(struct endpoint *ep, struct bufq *q, unsigned flags);
 	/* Appends about @max bytes of body or data to @q. Return: bytes; EP_F_EOM/EOF/ERROR tell the rest. */
@@ -69,6 +71,7 @@ struct endpoint {
 	uint32_t flags;		/* EP_F_* */
 	uint16_t bad_status;	/* with EP_F_BAD_MSG: 400, 413, 414, 431, 501, 505, 408... */
 	uint8_t err;		/* enum conn_err */
+	int64_t begin_us;	/* monotonic: when the first byte of the head came; 0: not known */
 	uint64_t body_in, body_out; /* bytes of body delivered/given */
 	uint64_t wire_in, wire_out; /* bytes on the connection for this exchange */
 };
@@ -119,10 +122,8 @@ struct mux_upper {
 	const struct mux_conf *(*conf)(struct conn *c);
 	/* The connection is gone: end its session. */
 	void (*closed)(struct conn *c);
-	/* A server connection became idle: keep it (true) or close it. */
+	/* A server connection became idle: keep it (true) or close it. Its events are the keeper's until it is taken again. */
 	bool (*idle)(struct conn *c);
-	/* An idle server connection died or was closed by its mux. */
-	void (*idle_gone)(struct conn *c);
 	/* Keep a malformed message for 'show errors'. */
 	void (*capture_error)(struct endpoint *ep, struct slice msg, uint32_t pos, const char *why);
 };

@@ -14,7 +14,11 @@
 #include <lb/net/mux.h>
 #include <lb/proxy/config.h>
 #include <lb/sample/vars.h>
+#include <lb/server/idle.h>
 #include <lb/server/queue.h>
+
+struct applet_ops;
+struct pipe;
 
 struct session {
 	struct conn *conn;		/* the client's */
@@ -24,6 +28,10 @@ struct session {
 	int64_t accept_mono_us;
 	uint32_t n_requests;
 	uint32_t handshake_ms;		/* %Th */
+	int64_t idle_since_us;		/* monotonic: end of the handshake or of the last request */
+	struct server *last_srv;	/* option prefer-last-server; holds a reference; NULL: none */
+	bool is_counted_li;		/* option socket-stats: its listener counts as well */
+	struct list node;		/* the worker's sessions */
 	struct vars vars;
 };
 
@@ -46,8 +54,10 @@ enum stream_fin { FIN_NONE, FIN_REQ, FIN_CONN, FIN_HEADERS, FIN_DATA, FIN_LAST, 
 
 struct direction {
 	struct bufq q;		/* bytes between the two endpoints */
+	struct pipe *pipe;	/* spliced bytes on their way; NULL: none */
 	uint64_t bytes;		/* body or data forwarded */
 	bool is_done;		/* the end was sent on */
+	bool no_splice;		/* the kernel refused it for these sockets */
 };
 
 struct stream {
@@ -79,12 +89,49 @@ struct stream {
 	struct slice cookie_cap_req, cookie_cap_res;
 	struct slice uri_log;		/* "GET /x HTTP/1.1" as received, for %r */
 	struct pend_conn pend;
-	/* the rest belongs to the stream module: see stream_priv.h */
+
+	/* --- of the stream module alone --- */
+	struct task task;
+	struct timer timer;
+	struct direction req_dir, res_dir;
+	struct bufq kept;		/* request body given to the server, for a retry; slices hold references */
+	struct rule_run run;
+	const struct http_reply *reply;	/* what SP_REPLY or SP_TARPIT answers */
+	const struct applet_ops *applet;
+	void *applet_state;
+	struct http_msg *own_res;	/* head of an answer made here; owned */
+	struct slice reply_body;	/* what of it is still to be sent */
+	int64_t phase_deadline_ms;	/* inspection, tarpit, queue, retry, body wait; TIME_NEVER: none */
+	int64_t client_ms, server_ms;	/* last activity on either side */
+	uint32_t timeout_client_ms, timeout_server_ms, timeout_tunnel_ms, cur_timeout_connect_ms; /* in force */
+	int64_t connect_ms;		/* when the connection attempt began */
+	uint8_t res_list;		/* which http-response list is next: 0 backend, 1 frontend */
+	uint8_t next_phase;		/* after a list of rules */
+	bool can_replay;		/* the request can be sent again from its start */
+	bool is_in_list;		/* a rule list has yielded: run says where */
+	bool has_inspected, be_inspected; /* tcp-request content: bytes were looked at; the backend's are through */
+	bool has_body;			/* the request body was buffered for rules */
+	bool has_slot;			/* the queue gave it one: connect */
+	bool no_l7_retry;		/* http-request disable-l7-retry */
+	bool is_rejected;		/* closed without an answer */
+	bool is_waiting_slot;		/* pend is queued, or a grant is on its way */
+	bool uses_server;		/* a slot of srv is held */
+	bool has_fresh_conn;		/* the next attempt must not use an idle connection */
+	bool conn_was_reused;
+	bool head_sent;			/* a final response head was given to the client */
+	bool is_running;		/* inside stream_run(): wake-ups fold into it */
+	bool is_counted_be;		/* the backend's current sessions include it */
+	bool response_seen;		/* the final response head of the server has come */
 };
 
 /* "CD--" into @dst[5]. */
 void stream_term_state(const struct stream *s, char *dst);
 /* The unique-id, made on the first call from the frontend's format. */
 struct slice stream_unique_id(struct stream *s);
+
+/* Once at start-up, before listeners accept: hooks the stream layer into listeners and muxes. */
+void stream_layer_init(void);
+/* All streams of this worker. Thread: a worker. */
+void streams_foreach(void (*fn)(struct stream *s, void *arg), void *arg);
 
 #endif

@@ -1,0 +1,554 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * From the backend to a connection: choosing the server, waiting for a slot, connecting, trying
+ * again.
+ *
+ * A slot of the server (n_active) is held from the choice until the exchange with it is over. A
+ * request is sent at once on a connection that is still being established: the kernel says if it
+ * has to wait.
+ */
+#include "stream_priv.h"
+
+#include <lb/net/proxy_proto.h>
+
+#include <errno.h>
+
+#define KEPT_MAX (64u << 10) /* body bytes kept for a retry */
+
+/* --- choosing --- */
+
+static struct server *by_rule(struct stream *s)
+{
+	for (unsigned i = 0; i < s->be->n_use_servers; i++) {
+		const struct switch_rule *r = &s->be->use_servers[i];
+		const struct server_set *set;
+		struct server *srv = NULL;
+
+		if (r->cond && acl_cond_eval(r->cond, &s->env) != ACL_TRUE)
+			continue;
+		if (r->server) {
+			srv = r->server->rt;
+		} else if (r->lf &&
+			   (set = atomic_load_explicit(&s->be->rt->set, memory_order_acquire))) {
+			srv = server_set_find(set, logformat_scratch(r->lf, &s->env, 256));
+		}
+		if (srv && srv != s->srv_prev && server_is_usable(srv))
+			return srv;
+		return NULL;
+	}
+	return NULL;
+}
+
+/* The server this client had last, while it is usable (option prefer-last-server). */
+static struct server *last_one(struct stream *s)
+{
+	struct server *srv = s->sess->last_srv;
+
+	if (!srv || s->srv_prev || !px_opt(s->be, PO_PREFER_LAST) || srv->be != s->be->rt)
+		return NULL;
+	return server_is_eligible(srv) && server_has_room(srv) ? srv : NULL;
+}
+
+static void choose(struct stream *s, struct server *srv)
+{
+	server_unref(&s->srv);
+	s->srv = server_ref(srv);
+	s->env.srv = srv;
+}
+
+static void count_assigned(struct stream *s, bool balanced)
+{
+	struct counters *sv = counters_mine(&s->srv->counters);
+
+	sv->cum_sess++;
+	sv->last_sess_ms = now_ms();
+	freq_add(&sv->sess_rate, 1);
+	if (s->is_http)
+		sv->req_tot++;
+	if (balanced) {
+		sv->cum_lbconn++;
+		counters_mine(&s->be->rt->be_counters)->cum_lbconn++;
+	}
+}
+
+static enum step connect_now(struct stream *s);
+
+static enum step wait_for_slot(struct stream *s, struct server *srv)
+{
+	const struct server_conf *conf =
+		srv ? atomic_load_explicit(&srv->conf, memory_order_acquire) : NULL;
+	uint32_t ms = s->be->timeout_queue ? s->be->timeout_queue : s->be->timeout_connect;
+	int r = queue_enter(&s->pend, srv, s->be->rt, conf ? conf->maxqueue : 0);
+
+	if (r < 0 && srv)
+		r = queue_enter(&s->pend, NULL, s->be->rt, 0);
+	if (r < 0)
+		return stream_error(s, 503, END_SRV_ABRT, FIN_QUEUE);
+	if (srv)
+		s->srv_queue_pos = s->pend.n_before;
+	else
+		s->be_queue_pos = s->pend.n_before;
+	s->is_waiting_slot = true;
+	go(s, SP_QUEUE);
+	s->phase_deadline_ms = deadline_in(ms);
+	return STEP_WAIT;
+}
+
+static enum step no_server(struct stream *s)
+{
+	counters_mine(&s->be->rt->be_counters)->econ++;
+	return stream_error(s, 503, END_SRV_ABRT, FIN_CONN);
+}
+
+enum step phase_pick(struct stream *s)
+{
+	struct server_set *set = atomic_load_explicit(&s->be->rt->set, memory_order_acquire);
+	const struct server_conf *conf;
+	struct server *srv = by_rule(s);
+	bool balanced = false;
+
+	if (!srv)
+		srv = last_one(s);
+	if (!srv && set && set->n) {
+		srv = set->algo->pick(set, &s->be->balance, &s->env, s->srv_prev);
+		balanced = true;
+		if (!srv)
+			return wait_for_slot(s, NULL);
+	}
+	conf = srv ? atomic_load_explicit(&srv->conf, memory_order_acquire) : NULL;
+	if (!conf)
+		return no_server(s);
+	if (!server_try_use(srv, conf)) {
+		choose(s, srv);
+		return wait_for_slot(s, srv);
+	}
+	s->uses_server = true;
+	choose(s, srv);
+	count_assigned(s, balanced);
+	s->t.queue = stream_elapsed_ms(s);
+	return connect_now(s);
+}
+
+/* --- queue --- */
+
+void stream_leave_queue(struct stream *s)
+{
+	if (s->is_waiting_slot && queue_leave(&s->pend))
+		s->is_waiting_slot = false;
+}
+
+void stream_grant(struct pend_conn *pc)
+{
+	struct stream *s = LB_CONTAINER_OF(pc, struct stream, pend);
+	struct server *srv = pc->granted;
+
+	s->is_waiting_slot = false;
+	if (s->phase != SP_QUEUE) { /* it had given up while the grant was on its way */
+		if (srv)
+			server_release(srv);
+		stream_run(s);
+		return;
+	}
+	if (!srv) {
+		stream_set_phase(s, SP_PICK);
+		stream_run(s);
+		return;
+	}
+	choose(s, srv);
+	s->uses_server = true;
+	count_assigned(s, true);
+	s->t.queue = stream_elapsed_ms(s);
+	s->phase_deadline_ms = TIME_NEVER;
+	s->has_slot = true;
+	stream_run(s);
+}
+
+static bool client_gave_up(const struct stream *s)
+{
+	if (s->client->flags & EP_F_ERROR)
+		return true;
+	return (s->client->flags & EP_F_EOF) && s->is_http &&
+	       (px_opt(s->fe, PO_ABORTONCLOSE) || px_opt(s->be, PO_ABORTONCLOSE));
+}
+
+enum step phase_queue(struct stream *s)
+{
+	if (s->has_slot) {
+		s->has_slot = false;
+		return connect_now(s);
+	}
+	if (!client_gave_up(s))
+		return STEP_WAIT;
+	stream_leave_queue(s);
+	stream_set_end(s, END_CLI_ABRT, FIN_QUEUE);
+	return go(s, SP_DONE);
+}
+
+/* --- connecting --- */
+
+static void server_address(struct stream *s, const struct server_conf *conf, struct addr *to)
+{
+	const struct srv_addr *sa = atomic_load_explicit(&s->srv->addr, memory_order_acquire);
+
+	*to = sa->addr;
+	if (to->family != AF_INET && to->family != AF_INET6)
+		return;
+	if (conf->addr.port_is_relative || !to->port) {
+		const struct addr *dst = conn_get_dst(s->client->conn);
+
+		to->port = (uint16_t)((int32_t)dst->port + conf->addr.port_offset);
+	}
+	if ((to->family == AF_INET && !to->v4.s_addr) ||
+		(to->family == AF_INET6 && IN6_IS_ADDR_UNSPECIFIED(&to->v6))) {
+		uint16_t port = to->port;
+
+		*to = *conn_get_dst(s->client->conn);
+		to->port = port;
+	}
+}
+
+static int send_proxy_header(struct stream *s, const struct server_conf *conf)
+{
+	struct conn *fc = s->client->conn;
+	struct pp_out out = {
+		.src = s->env.src ? s->env.src : &fc->src,
+		.dst = s->env.dst ? s->env.dst : conn_get_dst(fc),
+		.opts = conf->pp2_opts,
+	};
+	char buf[512];
+	ssize_t n;
+
+	if (conf->pp2_opts & PP2_OPT_UNIQUE_ID)
+		out.unique_id = stream_unique_id(s);
+	n = pp_write(conf->send_proxy, &out, buf, sizeof(buf));
+	if (n < 0)
+		return (int)n;
+	return s->backend->ops->send_raw(s->backend, buf, (uint32_t)n);
+}
+
+static bool may_reuse(const struct stream *s, bool *safe_only)
+{
+	bool first = s->sess->n_requests == 1;
+
+	*safe_only = false;
+	if (!s->is_http || s->has_fresh_conn || s->req->body == BODY_TUNNEL ||
+		s->be->conn_mode != HTTP_KAL)
+		return false;
+	switch (s->be->reuse) {
+	case REUSE_NEVER: return false;
+	case REUSE_SAFE: return !first;
+	case REUSE_AGGRESSIVE: *safe_only = first; return true;
+	default: return true;
+	}
+}
+
+static struct conn *take_idle(struct stream *s, const struct server_conf *conf)
+{
+	struct conn *c;
+	bool safe_only;
+
+	if (conf->send_proxy || !may_reuse(s, &safe_only))
+		return NULL;
+	c = idle_take(s->srv, conf, safe_only);
+	if (!c)
+		return NULL;
+	s->conn_was_reused = c->is_reused = true;
+	counters_mine(&s->srv->counters)->reuse++;
+	counters_mine(&s->be->rt->be_counters)->reuse++;
+	return c;
+}
+
+static struct conn *open_new(struct stream *s, const struct server_conf *conf, enum conn_err *err)
+{
+	struct connect_opts with_client;
+	const struct connect_opts *o = &conf->connect;
+	struct conn *c;
+	struct addr to;
+
+	server_address(s, conf, &to);
+	if (o->is_transparent) {
+		with_client = *o;
+		with_client.source = s->env.src ? *s->env.src : s->client->conn->src;
+		o = &with_client;
+	}
+	s->conn_was_reused = false;
+	if (conn_connect(&to, o, &c, err) < 0)
+		return NULL;
+	c->server = server_ref(s->srv);
+	c->is_private = conf->send_proxy || o->is_transparent;
+	counters_mine(&s->srv->counters)->connect++;
+	counters_mine(&s->be->rt->be_counters)->connect++;
+	return c;
+}
+
+static int prepare_request(struct stream *s)
+{
+	if (s->fe->conn_mode != HTTP_KAL || s->be->conn_mode != HTTP_KAL) {
+		s->backend->flags |= EP_F_WANT_CLOSE;
+		if (px_opt(s->be, PO_PRETEND_KA))
+			s->backend->flags |= EP_F_PRETEND_KEEP;
+	}
+	if (s->fe->conn_mode == HTTP_CLO || s->be->conn_mode == HTTP_CLO)
+		s->client->flags |= EP_F_WANT_CLOSE;
+	if (s->be->send_name_header.len &&
+		http_set(s->req, s->be->send_name_header, slice_of(s->srv->name)) < 0)
+		return -ENOMEM;
+	return s->backend->ops->send_head(s->backend, s->req);
+}
+
+static void remember_server(struct stream *s)
+{
+	if (!s->is_http || !px_opt(s->be, PO_PREFER_LAST) || s->sess->last_srv == s->srv)
+		return;
+	server_unref(&s->sess->last_srv);
+	s->sess->last_srv = server_ref(s->srv);
+}
+
+/* Gives the connection to its mux and the request to it. 0 or -errno. */
+static int begin_exchange(struct stream *s, struct conn *c, const struct server_conf *conf)
+{
+	static const struct mux_ops *h1, *raw; /* found once; the same for every thread */
+	const struct mux_ops *mux;
+	int r;
+
+	if (!h1) {
+		raw = mux_find("raw");
+		h1 = mux_find("h1");
+	}
+	mux = s->is_http ? h1 : raw;
+	s->backend = mux->attach(c, s, &s->be->mux);
+	if (!s->backend) {
+		conn_free(&c);
+		return -ENOMEM;
+	}
+	s->env.bc = c;
+	r = conf->send_proxy && !s->conn_was_reused ? send_proxy_header(s, conf) : 0;
+	if (r == 0 && s->is_http)
+		r = prepare_request(s);
+	return r < 0 ? r : 0;
+}
+
+static enum step connect_failed(struct stream *s, enum conn_err err)
+{
+	enum stream_end end = err == CONN_E_FD_LIMIT || err == CONN_E_ALLOC || err == CONN_E_NO_PORT
+				      ? END_RESOURCE
+				      : END_SRV_ABRT;
+
+	return stream_server_failed(s, RETRY_CONN_FAILURE, 503, end, FIN_CONN);
+}
+
+static enum step connect_now(struct stream *s)
+{
+	const struct server_conf *conf = atomic_load_explicit(&s->srv->conf, memory_order_acquire);
+	enum conn_err err = CONN_E_NONE;
+	struct conn *c;
+
+	if (!conf) { /* removed by a reload between the choice and now */
+		stream_release_server(s, EP_ABORT);
+		return go(s, SP_PICK);
+	}
+	c = take_idle(s, conf);
+	if (!c)
+		c = open_new(s, conf, &err);
+	if (!c)
+		return connect_failed(s, err);
+	s->connect_ms = s->server_ms = now_ms();
+	if (begin_exchange(s, c, conf) < 0)
+		return stream_error(s, 500, END_RESOURCE, FIN_CONN);
+	remember_server(s);
+	go(s, SP_DATA);
+	forward_request(s);
+	if (conn_watch(c) < 0)
+		return stream_error(s, 500, END_RESOURCE, FIN_CONN);
+	return STEP_NEXT;
+}
+
+/* --- failing --- */
+
+void stream_release_server(struct stream *s, enum ep_detach how)
+{
+	struct endpoint *ep = s->backend;
+
+	s->backend = NULL;
+	s->env.bc = NULL;
+	if (ep) {
+		if (s->res == ep->msg)
+			s->res = s->env.res = s->own_res;
+		ep->strm = NULL;
+		ep->ops->detach(ep, how);
+	}
+	if (s->uses_server) {
+		s->uses_server = false;
+		server_release(s->srv);
+	}
+}
+
+bool stream_may_retry(const struct stream *s, uint32_t cause)
+{
+	if (!s->can_replay || s->n_retries >= s->be->retries || s->head_sent)
+		return false;
+	if (s->no_l7_retry && cause != RETRY_CONN_FAILURE)
+		return false;
+	return s->be->retry_on & cause;
+}
+
+/* Puts the body that was given to the last server in front of what comes next. */
+static void rewind_body(struct stream *s)
+{
+	struct bufq q = s->kept;
+
+	bufq_init(&s->kept);
+	while (s->req_dir.q.len && !bufq_full(&q))
+		bufq_move(&q, &s->req_dir.q, s->req_dir.q.len);
+	bufq_clear(&s->req_dir.q);
+	s->req_dir.q = q;
+	s->req_dir.is_done = false;
+	s->req_dir.bytes = 0;
+	s->response_seen = false;
+	s->res_list = 0;
+	s->is_final_res = false;
+}
+
+static bool must_redispatch(const struct stream *s)
+{
+	int32_t n = s->be->redispatch_after;
+	int32_t left = (int32_t)s->be->retries - (int32_t)s->n_retries;
+
+	if (!px_opt(s->be, PO_REDISPATCH))
+		return false;
+	if (n < 0)
+		return left == -n - 1;
+	return n > 0 && s->n_retries % (uint32_t)n == 0;
+}
+
+enum step stream_retry(struct stream *s)
+{
+	struct endpoint *ep = s->backend;
+	bool was_failure = !ep || !(ep->flags & EP_F_CONNECTED);
+
+	s->n_retries++;
+	counters_mine(&s->be->rt->be_counters)->wretr++;
+	counters_mine(&s->srv->counters)->wretr++;
+	rewind_body(s);
+	s->has_fresh_conn = true;
+	if (must_redispatch(s) && s->be->n_servers > 1) {
+		counters_mine(&s->be->rt->be_counters)->wredis++;
+		counters_mine(&s->srv->counters)->wredis++;
+		s->is_redispatched = true;
+		stream_release_server(s, EP_ABORT);
+		server_unref(&s->srv_prev);
+		s->srv_prev = server_ref(s->srv);
+		return go(s, SP_PICK);
+	}
+	s->backend = NULL;
+	s->env.bc = NULL;
+	if (ep) {
+		ep->strm = NULL;
+		ep->ops->detach(ep, EP_ABORT);
+	}
+	s->res = s->env.res = NULL;
+	go(s, SP_RETRY_WAIT);
+	s->phase_deadline_ms = now_ms();
+	if (was_failure)
+		s->phase_deadline_ms += LB_MIN(TURN_AROUND_MS,
+			s->be->timeout_connect ? s->be->timeout_connect : TURN_AROUND_MS);
+	return STEP_NEXT;
+}
+
+enum step phase_retry_wait(struct stream *s)
+{
+	if (client_gave_up(s)) {
+		stream_set_end(s, END_CLI_ABRT, FIN_CONN);
+		return go(s, SP_DONE);
+	}
+	if (now_ms() < s->phase_deadline_ms)
+		return STEP_WAIT;
+	/* A server that went down meanwhile is not tried again. */
+	if (!server_is_usable(s->srv)) {
+		stream_release_server(s, EP_ABORT);
+		server_unref(&s->srv_prev);
+		s->srv_prev = server_ref(s->srv);
+		return go(s, SP_PICK);
+	}
+	return connect_now(s);
+}
+
+static bool is_idempotent(const struct stream *s)
+{
+	switch (s->req->method) {
+	case METH_GET:
+	case METH_HEAD:
+	case METH_OPTIONS:
+	case METH_PUT:
+	case METH_DELETE:
+	case METH_TRACE: return true;
+	default: return false;
+	}
+}
+
+/*
+ * A kept-alive connection that ends before the first byte of a response was most likely closed by
+ * the server while the request was on its way: a fresh one gets it. What must not happen twice is
+ * not sent twice (RFC 9110 9.2.2).
+ */
+static bool was_stale(const struct stream *s)
+{
+	return s->is_http && s->conn_was_reused && s->backend && !s->backend->wire_in &&
+	       s->can_replay && is_idempotent(s);
+}
+
+static enum step use_fresh_connection(struct stream *s)
+{
+	struct endpoint *ep = s->backend;
+
+	rewind_body(s);
+	s->has_fresh_conn = true;
+	s->backend = NULL;
+	s->env.bc = NULL;
+	ep->strm = NULL;
+	ep->ops->detach(ep, EP_ABORT);
+	return connect_now(s);
+}
+
+static void count_failure(struct stream *s, uint32_t cause)
+{
+	struct counters *be = counters_mine(&s->be->rt->be_counters);
+	struct counters *sv = counters_mine(&s->srv->counters);
+
+	if (cause == RETRY_CONN_FAILURE) {
+		be->econ++;
+		sv->econ++;
+	} else if (cause != RETRY_RESPONSE_TIMEOUT) {
+		be->eresp++;
+		sv->eresp++;
+	}
+}
+
+enum step stream_server_failed(
+	struct stream *s, uint32_t cause, uint16_t status, enum stream_end end, enum stream_fin fin)
+{
+	if (cause == RETRY_EMPTY_RESPONSE && was_stale(s))
+		return use_fresh_connection(s);
+	if (stream_may_retry(s, cause))
+		return stream_retry(s);
+	count_failure(s, cause);
+	return stream_error(s, status, end, fin);
+}
+
+void stream_keep_body(struct stream *s)
+{
+	struct bufq *q = &s->req_dir.q;
+
+	if (!s->can_replay || !q->len)
+		return;
+	if (s->kept.len + q->len > KEPT_MAX || bufq_room(&s->kept) < q->n) {
+		s->can_replay = false;
+		bufq_clear(&s->kept);
+		return;
+	}
+	for (unsigned i = 0; i < q->n; i++) {
+		const struct bslice *b = bufq_at(q, i);
+
+		bufq_append(&s->kept, b->buf, b->ptr, b->len);
+	}
+}

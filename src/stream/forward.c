@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Bytes both ways between the client and the server.
+ *
+ * What one side delivers goes to the other in the same call, as slices or through a pipe. A side
+ * that cannot take more stops the reading of the other: memory per direction stays within one
+ * queue. A loop moves a bounded amount per turn and then lets others run.
+ */
+#include "stream_priv.h"
+
+#include <lb/core/tune.h>
+
+#include <errno.h>
+
+#define READ_AT_ONCE   (128u << 10)
+#define SPLICE_AT_ONCE (1u << 20)
+#define SPLICE_MIN     (64u << 10) /* 'splice-auto': shorter bodies are copied */
+
+struct flow { /* one direction, with its two ends */
+	struct stream *s;
+	struct direction *d;
+	struct endpoint *src, *dst;
+	int64_t *src_ms, *dst_ms;
+	bool is_req;
+};
+
+static bool is_duplex(const struct stream *s)
+{
+	return !s->is_http || s->is_tunnel;
+}
+
+static bool has_ended(const struct flow *f)
+{
+	return f->src->flags & (is_duplex(f->s) ? EP_F_EOF : EP_F_EOM);
+}
+
+/* --- splicing --- */
+
+static bool is_long_enough(const struct flow *f)
+{
+	const struct http_msg *m = f->is_req ? f->s->req : f->s->res;
+
+	if (!is_duplex(f->s))
+		return m->body == BODY_LENGTH ? m->content_length - f->d->bytes >= SPLICE_MIN
+					      : f->d->bytes >= SPLICE_MIN;
+	return f->d->bytes >= SPLICE_MIN;
+}
+
+static bool may_splice(const struct flow *f)
+{
+	const struct proxy *fe = f->s->fe, *be = f->s->be;
+	enum proxy_opt opt = f->is_req ? PO_SPLICE_REQ : PO_SPLICE_RES;
+
+	if (f->d->pipe)
+		return true;
+	if (f->d->q.len || f->d->no_splice || !lb_tune.use_splice || !f->src->ops->splice_in ||
+		!f->dst->ops->splice_out)
+		return false;
+	if (px_opt(fe, opt) || px_opt(be, opt))
+		return true;
+	return (px_opt(fe, PO_SPLICE_AUTO) || px_opt(be, PO_SPLICE_AUTO)) && is_long_enough(f);
+}
+
+/* One round through the pipe. Return: bytes, 0: nothing moved; no_splice is set when it cannot be
+ * done. */
+static size_t splice_round(struct flow *f)
+{
+	struct direction *d = f->d;
+	ssize_t in = 0, out = 0;
+
+	if (!d->pipe)
+		d->pipe = pipe_take();
+	if (!d->pipe) {
+		d->no_splice = true;
+		return 0;
+	}
+	if (f->src->conn->can_recv && !has_ended(f))
+		in = f->src->ops->splice_in(f->src, d->pipe, SPLICE_AT_ONCE);
+	if (in == -EINVAL || in == -ENOSYS)
+		d->no_splice = true;
+	if (in > 0)
+		d->bytes += (uint64_t)in;
+	if (d->pipe->len && !(f->dst->flags & EP_F_ERROR))
+		out = f->dst->ops->splice_out(f->dst, d->pipe);
+	if (out == -EINVAL) /* the head is still on its way out */
+		f->dst->flags |= EP_F_TX_BLOCKED;
+	if (out > 0) {
+		counters_mine(f->is_req ? &f->s->fe->rt->fe_counters : &f->s->be->rt->be_counters)
+			->spliced_out += (uint64_t)out;
+		process_mine()->spliced_bytes_out += f->is_req ? 0 : (uint64_t)out;
+	}
+	if (!d->pipe->len && (d->no_splice || has_ended(f) || in <= 0))
+		pipe_put(&d->pipe);
+	return (size_t)LB_MAX(in, 0) + (size_t)LB_MAX(out, 0);
+}
+
+/* --- copying --- */
+
+static size_t read_round(struct flow *f)
+{
+	size_t n = 0;
+
+	if (!has_ended(f) && !bufq_full(&f->d->q))
+		n = f->src->ops->recv(f->src, &f->d->q, READ_AT_ONCE);
+	return n;
+}
+
+static void drop_kept(struct stream *s)
+{
+	s->can_replay = false;
+	bufq_clear(&s->kept);
+}
+
+/* Gives the queue to the other end, with the end of the message where it has come. */
+static void write_round(struct flow *f)
+{
+	bool ended = has_ended(f);
+
+	if (f->is_req)
+		stream_keep_body(f->s);
+	f->dst->trailers_out = ended && f->src->msg ? f->src->msg->trailers : NULL;
+	if (f->is_req ? px_opt(f->s->be, PO_DROP_REQ_TRAILERS)
+		      : px_opt(f->s->fe, PO_DROP_RES_TRAILERS))
+		f->dst->trailers_out = NULL;
+	f->dst->ops->send(f->dst, &f->d->q, ended ? EP_SEND_END : 0);
+	if (f->d->q.len && f->is_req)
+		drop_kept(f->s); /* it would be kept twice */
+	if (ended && !f->d->q.len)
+		f->d->is_done = true;
+}
+
+/* Return: bytes moved */
+static size_t copy_round(struct flow *f)
+{
+	size_t n = read_round(f);
+
+	if (f->d->q.len || (has_ended(f) && !f->d->is_done))
+		write_round(f);
+	f->d->bytes += n;
+	return n;
+}
+
+static size_t pump(struct flow *f)
+{
+	struct stream *s = f->s;
+	size_t total = 0, n;
+
+	while (!f->d->is_done && !(f->dst->flags & (EP_F_TX_BLOCKED | EP_F_ERROR))) {
+		if (may_splice(f)) {
+			n = splice_round(f);
+			if (!f->d->pipe && (n == 0 || has_ended(f)))
+				n += copy_round(f);
+		} else {
+			n = copy_round(f);
+		}
+		if (n) {
+			*f->src_ms = now_ms();
+			if (!(f->dst->flags & EP_F_TX_BLOCKED))
+				*f->dst_ms = now_ms();
+		}
+		total += n;
+		if (!n || (!f->d->pipe && !(f->src->flags & EP_F_RX_MORE) && !f->d->q.len &&
+				  !f->src->conn->can_recv))
+			break;
+		if (total >= FORWARD_BUDGET) {
+			task_wake(this_loop(), &s->task);
+			break;
+		}
+	}
+	return total;
+}
+
+size_t forward_request(struct stream *s)
+{
+	struct flow f = { s, &s->req_dir, s->client, s->backend, &s->client_ms, &s->server_ms,
+		true };
+
+	return pump(&f);
+}
+
+size_t forward_response(struct stream *s)
+{
+	struct flow f = { s, &s->res_dir, s->backend, s->client, &s->server_ms, &s->client_ms,
+		false };
+
+	return pump(&f);
+}
+
+/* --- the phase --- */
+
+static enum step finish(struct stream *s, enum stream_end end, enum stream_fin fin)
+{
+	stream_set_end(s, end, fin);
+	return go(s, SP_DONE);
+}
+
+static enum stream_fin data_fin(const struct stream *s)
+{
+	return s->response_seen || !s->is_http ? FIN_DATA
+	       : s->req_dir.is_done            ? FIN_HEADERS
+					       : FIN_DATA;
+}
+
+static bool wants_abort_on_close(const struct stream *s)
+{
+	return px_opt(s->fe, PO_ABORTONCLOSE) || px_opt(s->be, PO_ABORTONCLOSE);
+}
+
+static enum step client_failed(struct stream *s)
+{
+	if (!(s->backend->flags & EP_F_CONNECTED))
+		return finish(s, END_CLI_ABRT, FIN_CONN);
+	return finish(s, END_CLI_ABRT, data_fin(s));
+}
+
+/* The request's body stopped short or is malformed. */
+static enum step request_broken(struct stream *s)
+{
+	bool is_bad = s->client->flags & EP_F_BAD_MSG;
+
+	counters_mine(&s->fe->rt->fe_counters)->ereq++;
+	if (s->head_sent)
+		return finish(s, is_bad ? END_DENIED : END_CLI_ABRT, FIN_DATA);
+	return stream_error(s, is_bad ? s->client->bad_status : 400,
+		is_bad ? END_DENIED : END_CLI_ABRT, FIN_DATA);
+}
+
+/* The server ended or failed before its response began. */
+static enum step no_response(struct stream *s)
+{
+	struct endpoint *ep = s->backend;
+
+	if (!(ep->flags & EP_F_CONNECTED))
+		return stream_server_failed(s, RETRY_CONN_FAILURE, 503, END_SRV_ABRT, FIN_CONN);
+	if (ep->flags & EP_F_BAD_MSG)
+		return stream_server_failed(s, RETRY_JUNK_RESPONSE, 502, END_DENIED, FIN_HEADERS);
+	return stream_server_failed(s, RETRY_EMPTY_RESPONSE, 502, END_SRV_ABRT, FIN_HEADERS);
+}
+
+static enum step response_broken(struct stream *s)
+{
+	counters_mine(&s->srv->counters)->srv_abrt++;
+	if (s->backend->flags & EP_F_BAD_MSG)
+		return finish(s, END_DENIED, FIN_DATA);
+	return finish(s, END_SRV_ABRT, FIN_DATA);
+}
+
+static void note_connected(struct stream *s)
+{
+	if (s->t.connect >= 0 || !(s->backend->flags & EP_F_CONNECTED))
+		return;
+	s->t.connect = stream_elapsed_ms(s);
+	s->server_ms = now_ms();
+}
+
+static enum step http_end(struct stream *s)
+{
+	bool flushed = s->client->flags & (EP_F_TX_DONE | EP_F_ERROR);
+
+	if (s->res_dir.is_done && flushed)
+		return go(s, SP_DONE);
+	/* The server need not wait for a slow client. */
+	if (s->res_dir.is_done && s->req_dir.is_done && s->backend)
+		stream_release_server(s, EP_KEEP);
+	return STEP_WAIT;
+}
+
+static enum step data_http(struct stream *s)
+{
+	if (!s->response_seen && (s->backend->flags & EP_F_HEAD) &&
+		!(s->backend->flags & EP_F_BAD_MSG)) {
+		enum step st = response_head(s);
+
+		if (st == STEP_NEXT || s->phase != SP_DATA)
+			return st;
+	}
+	if (!s->response_seen) {
+		if (s->backend->flags & (EP_F_ERROR | EP_F_ABORTED | EP_F_BAD_MSG))
+			return no_response(s);
+		if (!s->req_dir.is_done && (s->client->flags & (EP_F_ABORTED | EP_F_BAD_MSG)))
+			return request_broken(s);
+		if ((s->client->flags & EP_F_EOF) && wants_abort_on_close(s))
+			return client_failed(s);
+		return STEP_WAIT;
+	}
+	forward_response(s);
+	if (s->client->flags & EP_F_ERROR)
+		return client_failed(s);
+	if (!s->res_dir.is_done &&
+		(s->backend->flags & (EP_F_ABORTED | EP_F_BAD_MSG | EP_F_ERROR)) &&
+		!(s->backend->flags & EP_F_EOM))
+		return s->res_dir.q.len ? STEP_WAIT : response_broken(s);
+	return http_end(s);
+}
+
+static enum step data_duplex(struct stream *s)
+{
+	uint32_t both = s->client->flags | s->backend->flags;
+
+	if ((s->backend->flags & EP_F_ERROR) && !(s->backend->flags & EP_F_CONNECTED))
+		return stream_server_failed(s, RETRY_CONN_FAILURE, 503, END_SRV_ABRT, FIN_CONN);
+	forward_response(s);
+	both = s->client->flags | s->backend->flags;
+	if (s->req_dir.is_done && s->res_dir.is_done)
+		return go(s, SP_DONE);
+	if (!(both & EP_F_ERROR))
+		return STEP_WAIT;
+	if (s->client->flags & EP_F_ERROR)
+		return finish(s, END_CLI_ABRT, FIN_DATA);
+	return finish(s, END_SRV_ABRT, FIN_DATA);
+}
+
+enum step phase_data(struct stream *s)
+{
+	if (!s->backend) /* all is received; the client is slow */
+		return http_end(s);
+	if ((s->client->flags & EP_F_ERROR) && s->is_http)
+		return client_failed(s);
+	note_connected(s);
+	forward_request(s);
+	note_connected(s);
+	if (!s->is_http && s->t.connect >= 0 && s->t.data < 0)
+		s->t.data = s->t.connect;
+	return is_duplex(s) ? data_duplex(s) : data_http(s);
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Answers made here: error pages, return, deny, redirect, monitor, services.
+ *
+ * A fixed body is sent from where it lies, whatever its size; a service fills a buffer at a time as
+ * the client takes them.
+ */
+#include "stream_priv.h"
+
+#include <lb/core/pool.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define BODY_PIECE (1u << 30) /* slices count their bytes in 32 bits */
+
+void reply_release(struct stream *s)
+{
+	if (s->applet && s->applet->release)
+		s->applet->release(s->applet_state);
+	s->applet = NULL;
+	if (s->res == s->own_res)
+		s->res = s->env.res = NULL;
+	http_msg_free(&s->own_res);
+}
+
+/* Nothing can be said any more: close. */
+static enum step give_up(struct stream *s)
+{
+	return go(s, SP_DONE);
+}
+
+/*
+ * Before an answer the rest of a short request is read away, so that the connection can go on; a
+ * long one is not waited for.
+ */
+static void swallow_request(struct stream *s)
+{
+	bufq_clear(&s->req_dir.q);
+	while (!(s->client->flags & (EP_F_EOM | EP_F_BAD_MSG | EP_F_ERROR | EP_F_ABORTED))) {
+		struct bufq q;
+		size_t n;
+
+		bufq_init(&q);
+		n = s->client->ops->recv(s->client, &q, buf_size());
+		bufq_clear(&q);
+		if (!n || s->client->body_in > 4 * buf_size())
+			break;
+	}
+	if (!(s->client->flags & EP_F_EOM))
+		s->client->flags |= EP_F_WANT_CLOSE;
+	s->req_dir.is_done = true;
+}
+
+static bool must_close(const struct stream *s)
+{
+	const struct proxy *be = s->be ? s->be : s->fe;
+
+	return s->fe->conn_mode == HTTP_CLO || be->conn_mode == HTTP_CLO;
+}
+
+static struct http_msg *new_head(struct stream *s)
+{
+	http_msg_free(&s->own_res);
+	s->own_res = http_msg_new();
+	if (!s->own_res)
+		return NULL;
+	http_msg_reset(s->own_res, true);
+	s->own_res->arena = &s->arena;
+	s->own_res->version = 11;
+	s->own_res->method = s->req ? s->req->method : METH_GET;
+	return s->own_res;
+}
+
+static enum step send_head(struct stream *s, struct http_msg *res)
+{
+	if (res->flags & HTTP_MF_CONN_CLOSE || must_close(s))
+		s->client->flags |= EP_F_WANT_CLOSE;
+	if (stream_after_response(s, res) < 0)
+		return give_up(s);
+	if (s->client->ops->send_head(s->client, res) < 0)
+		return give_up(s);
+	s->head_sent = true;
+	s->status = res->status;
+	stream_count_response(s, res->status);
+	return go(s, SP_REPLY);
+}
+
+enum step stream_answer(struct stream *s, const struct http_reply *r)
+{
+	struct slice body = SLICE_NULL;
+	struct http_msg *res;
+	int e;
+
+	if (!s->is_http || s->head_sent)
+		return give_up(s);
+	stream_leave_queue(s);
+	bufq_clear(&s->res_dir.q);
+	swallow_request(s);
+	res = new_head(s);
+	if (!res)
+		return give_up(s);
+	e = http_reply_make(r, &s->env, res, &body);
+	stream_release_server(
+		s, EP_ABORT); /* only now: the answer may quote the server's response */
+	if (e < 0) {
+		counters_mine(&s->fe->rt->fe_counters)->eint++;
+		http_msg_reset(res, true);
+		res->arena = &s->arena;
+		res->method = s->req ? s->req->method : METH_GET;
+		e = http_reply_make(http_error_page(NULL, 500), &s->env, res, &body);
+	}
+	if (e) {
+		s->status = r->status;
+		return give_up(s);
+	}
+	s->reply_body = body;
+	return send_head(s, res);
+}
+
+enum step stream_error(struct stream *s, uint16_t status, enum stream_end end, enum stream_fin fin)
+{
+	stream_set_end(s, end, fin);
+	if (!s->is_http || s->head_sent)
+		return give_up(s);
+	s->status = status;
+	/* Nobody is there to read it. */
+	if (s->client->flags & EP_F_ERROR)
+		return give_up(s);
+	return stream_answer(s, http_error_page_of(&s->env, status));
+}
+
+enum step stream_serve(struct stream *s, const struct service_kw *svc)
+{
+	const struct applet_ops *ops = svc->ops;
+	struct http_msg *res;
+
+	if (!s->is_http)
+		return give_up(s);
+	swallow_request(s);
+	res = new_head(s);
+	if (!res)
+		return give_up(s);
+	if (ops->start(&s->env, res, &s->applet_state) < 0) {
+		counters_mine(&s->fe->rt->fe_counters)->eint++;
+		return stream_error(s, 500, END_INTERNAL, FIN_REQ);
+	}
+	s->applet = ops;
+	res->body = s->req->method == METH_HEAD ? BODY_NONE : BODY_CHUNKED;
+	if (res->body == BODY_CHUNKED &&
+		http_add_id(res, HDR_TRANSFER_ENCODING, SLICE("chunked")) < 0)
+		return give_up(s);
+	return send_head(s, res);
+}
+
+/* The next piece of a fixed body. true: there is more behind it. */
+static bool queue_piece(struct stream *s)
+{
+	uint32_t n = (uint32_t)LB_MIN(s->reply_body.len, (size_t)BODY_PIECE);
+
+	if (n && !bufq_full(&s->res_dir.q)) {
+		bufq_append(&s->res_dir.q, NULL, s->reply_body.ptr, n);
+		s->reply_body.ptr += n;
+		s->reply_body.len -= n;
+	}
+	return s->reply_body.len > 0;
+}
+
+static bool queue_applet(struct stream *s)
+{
+	struct buf *b = buf_new();
+	struct strbuf out;
+	bool more;
+
+	if (!b)
+		return false;
+	out = strbuf_fixed(b->data, b->cap);
+	more = s->applet->fill(s->applet_state, &out);
+	b->tail = (uint32_t)out.len;
+	if (b->tail)
+		bufq_append(&s->res_dir.q, b, b->data, b->tail);
+	buf_unref(&b);
+	return more;
+}
+
+enum step phase_reply(struct stream *s)
+{
+	struct endpoint *ep = s->client;
+	unsigned rounds = 0;
+
+	while (!s->res_dir.is_done && !(ep->flags & (EP_F_TX_BLOCKED | EP_F_ERROR))) {
+		bool more = s->applet && s->own_res->body != BODY_NONE ? queue_applet(s)
+								       : queue_piece(s);
+
+		ep->ops->send(ep, &s->res_dir.q, more ? 0 : EP_SEND_END);
+		s->client_ms = now_ms();
+		if (!more && !s->res_dir.q.len)
+			s->res_dir.is_done = true;
+		if (++rounds == 16 && !s->res_dir.is_done) {
+			task_wake(this_loop(), &s->task);
+			break;
+		}
+	}
+	if (ep->flags & EP_F_ERROR) {
+		stream_set_end(s, END_CLI_ABRT, FIN_DATA);
+		return go(s, SP_DONE);
+	}
+	return s->res_dir.is_done && (ep->flags & EP_F_TX_DONE) ? go(s, SP_DONE) : STEP_WAIT;
+}

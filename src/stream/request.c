@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A request before it has a server: inspection, the frontend's rules, the choice of the backend,
+ * the backend's rules, and the fields lb adds.
+ */
+#include "stream_priv.h"
+
+#include <lb/http/forwarded.h>
+#include <lb/rules/rules.h>
+
+static enum step internal_error(struct stream *s)
+{
+	counters_mine(&s->fe->rt->fe_counters)->eint++;
+	if (s->be)
+		counters_mine(&s->be->rt->be_counters)->eint++;
+	return stream_error(s, 500, END_INTERNAL, FIN_REQ);
+}
+
+static void count_denied(struct stream *s)
+{
+	counters_mine(&s->fe->rt->fe_counters)->dreq++;
+	if (s->be)
+		counters_mine(&s->be->rt->be_counters)->dreq++;
+	if (s->sess->is_counted_li)
+		counters_mine(&s->sess->listener->counters)->dreq++;
+}
+
+static enum step close_rejected(struct stream *s)
+{
+	count_denied(s);
+	stream_set_end(s, END_DENIED, FIN_REQ);
+	if (s->run.is_silent)
+		conn_silent_drop(s->client->conn);
+	s->is_rejected = true;
+	return go(s, SP_DONE);
+}
+
+static enum step begin_tarpit(struct stream *s)
+{
+	const struct proxy *px = s->be ? s->be : s->fe;
+	uint32_t ms = s->run.delay_ms         ? s->run.delay_ms
+		      : px->timeout_tarpit    ? px->timeout_tarpit
+		      : s->fe->timeout_tarpit ? s->fe->timeout_tarpit
+					      : px->timeout_connect;
+
+	stream_set_end(s, END_DENIED, FIN_TARPIT);
+	s->reply = s->run.reply;
+	go(s, SP_TARPIT);
+	s->phase_deadline_ms = now_ms() + ms;
+	return STEP_WAIT;
+}
+
+enum step phase_tarpit(struct stream *s)
+{
+	if (s->client->flags & (EP_F_ERROR | EP_F_EOF))
+		return stream_answer(s, s->reply);
+	if (now_ms() < s->phase_deadline_ms)
+		return STEP_WAIT;
+	return stream_answer(s, s->reply);
+}
+
+enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on)
+{
+	uint16_t n_failed = s->run.n_failed_rewrites;
+
+	if (n_failed) {
+		counters_mine(&s->fe->rt->fe_counters)->wrew += n_failed;
+		s->run.n_failed_rewrites = 0;
+	}
+	switch (v) {
+	case RULE_YIELD:
+		if (s->run.delay_ms && s->phase_deadline_ms == TIME_NEVER)
+			s->phase_deadline_ms = now_ms() + s->run.delay_ms;
+		return STEP_WAIT;
+	case RULE_DENY:
+		count_denied(s);
+		if (s->run.is_tarpit)
+			return begin_tarpit(s);
+		stream_set_end(s, END_DENIED, FIN_REQ);
+		return stream_answer(s, s->run.reply);
+	case RULE_REPLY:
+		counters_mine(&s->fe->rt->fe_counters)->intercepted++;
+		stream_set_end(s, END_LOCAL, FIN_REQ);
+		if (s->run.service)
+			return stream_serve(s, s->run.service);
+		return stream_answer(s, s->run.reply);
+	case RULE_REJECT: return close_rejected(s);
+	case RULE_ERROR: return internal_error(s);
+	default: return go(s, on);
+	}
+}
+
+/* Runs @list for proxy @px; @on: where to go when it lets the request pass. */
+static enum step run_list(
+	struct stream *s, const struct rules *list, const struct proxy *px, enum stream_phase on)
+{
+	enum verdict v = RULE_CONTINUE;
+
+	s->env.px = px;
+	s->env.is_response = false;
+	if (list->n) {
+		if (!s->is_in_list)
+			s->run = (struct rule_run){ 0 };
+		v = rules_run(list, &s->env, &s->run);
+		s->is_in_list = v == RULE_YIELD;
+	}
+	return v == RULE_CONTINUE || v == RULE_STOP ? go(s, on) : request_verdict(s, v, on);
+}
+
+/* --- bytes for rules that look at content --- */
+
+/* Many small slices into few buffers, so that the queue can take more. */
+static void coalesce(struct bufq *q)
+{
+	struct bufq packed;
+
+	if (!bufq_full(q))
+		return;
+	bufq_init(&packed);
+	while (q->len && !bufq_full(&packed)) {
+		struct buf *b = buf_new();
+		uint32_t n;
+
+		if (!b)
+			break;
+		n = bufq_copy_out(q, b->data, b->cap);
+		b->tail = n;
+		bufq_append(&packed, b, b->data, n);
+		bufq_consume(q, n);
+		buf_unref(&b);
+	}
+	while (q->len && !bufq_full(&packed))
+		bufq_move(&packed, q, q->len);
+	bufq_clear(q);
+	*q = packed;
+}
+
+/* Reads what the client has sent into the request queue. Return: no more can come (end, or full).
+ */
+static bool buffer_request(struct stream *s, uint32_t max)
+{
+	struct bufq *q = &s->req_dir.q;
+	size_t n;
+
+	s->env.payload = q;
+	do {
+		coalesce(q);
+		if (q->len >= max || bufq_full(q))
+			return true;
+		n = s->client->ops->recv(s->client, q, max - q->len);
+		if (n)
+			s->client_ms = now_ms();
+	} while (n);
+	return s->client->flags & (EP_F_EOM | EP_F_EOF | EP_F_ERROR | EP_F_ABORTED | EP_F_BAD_MSG);
+}
+
+static bool client_is_gone(const struct stream *s)
+{
+	return s->client->flags & (EP_F_ERROR | EP_F_ABORTED);
+}
+
+/* tcp-request content of @px. In TCP mode bytes are waited for during inspect-delay. */
+static enum step inspect(struct stream *s, const struct proxy *px, enum stream_phase on)
+{
+	if (!px->tcp_req_cont.n)
+		return go(s, on);
+	if (!s->is_http) {
+		bool is_final = buffer_request(s, buf_size());
+
+		if (!px->tcp_req_inspect_ms)
+			is_final = true;
+		if (!s->has_inspected)
+			s->env.is_final = is_final;
+		s->env.is_final |= is_final;
+		s->has_inspected = true;
+		if (client_is_gone(s) && !s->req_dir.q.len) {
+			stream_set_end(s, END_CLI_ABRT, FIN_REQ);
+			return go(s, SP_DONE);
+		}
+		if (s->phase_deadline_ms == TIME_NEVER && px->tcp_req_inspect_ms &&
+			!s->env.is_final)
+			s->phase_deadline_ms = now_ms() + px->tcp_req_inspect_ms;
+	}
+	return run_list(s, &px->tcp_req_cont, px, on);
+}
+
+enum step phase_req_inspect(struct stream *s)
+{
+	return inspect(s, s->fe, SP_REQ_FE_RULES);
+}
+
+/* --- bodies for rules --- */
+
+static bool wants_body(const struct stream *s, const struct proxy *px)
+{
+	return (px_opt(px, PO_HTTP_BUFFER_REQ) || px->needs_req_body) &&
+	       s->req->body != BODY_NONE && s->req->body != BODY_TUNNEL;
+}
+
+static void send_continue(struct stream *s)
+{
+	struct http_msg *m;
+
+	if (!(s->req->flags & HTTP_MF_EXPECT_100) || s->req_dir.q.len)
+		return;
+	s->req->flags &= ~HTTP_MF_EXPECT_100;
+	http_del_id(s->req, HDR_EXPECT);
+	m = http_msg_new();
+	if (!m)
+		return;
+	http_msg_reset(m, true);
+	m->version = 11;
+	m->status = 100;
+	m->reason = SLICE("Continue");
+	s->client->ops->send_head(s->client, m);
+	s->client->ops->send(s->client, &s->res_dir.q, 0);
+	http_msg_free(&m);
+}
+
+/* After buffering, the phase that asked for it goes on. */
+enum step phase_req_body_wait(struct stream *s)
+{
+	uint32_t ms = s->fe->timeout_http_request;
+
+	if (s->phase_deadline_ms == TIME_NEVER && ms)
+		s->phase_deadline_ms = now_ms() + ms;
+	if (!buffer_request(s, buf_size())) {
+		send_continue(s);
+		return STEP_WAIT;
+	}
+	s->has_body = true;
+	if (s->client->flags & EP_F_BAD_MSG)
+		return stream_error(s, s->client->bad_status, END_DENIED, FIN_REQ);
+	if (client_is_gone(s))
+		return stream_error(s, 400, END_CLI_ABRT, FIN_REQ);
+	return go(s, s->next_phase);
+}
+
+static enum step wait_body(struct stream *s)
+{
+	enum stream_phase now = s->phase;
+
+	go(s, SP_REQ_BODY_WAIT);
+	s->next_phase = now;
+	return STEP_NEXT;
+}
+
+/* --- the frontend --- */
+
+static enum step answer_monitor(struct stream *s)
+{
+	uint16_t status = 200;
+
+	s->is_monitor = true;
+	for (unsigned i = 0; i < s->fe->n_monitor_fail; i++) {
+		if (acl_cond_eval(s->fe->monitor_fail[i], &s->env) == ACL_TRUE)
+			status = 503;
+	}
+	counters_mine(&s->fe->rt->fe_counters)->intercepted++;
+	stream_set_end(s, END_LOCAL, FIN_REQ);
+	return stream_answer(s, http_error_page(&s->fe->errors, status));
+}
+
+static bool is_monitored(const struct stream *s)
+{
+	return s->fe->monitor_uri.len && slice_eq(s->req->target, s->fe->monitor_uri);
+}
+
+static struct slice capture_value(
+	struct stream *s, const struct http_msg *m, const struct capture *c)
+{
+	struct http_field *f = NULL, *last = NULL;
+	struct slice v;
+
+	while ((f = http_find(m, c->name, f)))
+		last = f;
+	if (!last)
+		return SLICE_NULL;
+	v = http_value(last);
+	v.len = LB_MIN(v.len, (size_t)c->len);
+	return arena_slice(&s->arena, v);
+}
+
+struct slice *stream_captures(struct stream *s, const struct http_msg *m,
+	const struct capture *caps, unsigned n, struct slice *have)
+{
+	if (!n)
+		return NULL;
+	if (!have)
+		have = arena_calloc(&s->arena, n * sizeof(*have));
+	for (unsigned i = 0; have && i < n; i++) {
+		if (caps[i].name.len)
+			have[i] = capture_value(s, m, &caps[i]);
+	}
+	return have;
+}
+
+/* The value of the captured cookie in a Cookie or Set-Cookie field: "NAME=value". */
+static struct slice find_cookie(struct slice v, struct slice name, char separator)
+{
+	const char *p = v.ptr, *end = v.ptr + v.len;
+
+	while (p < end) {
+		const char *stop;
+
+		while (p < end && (*p == ' ' || *p == '\t' || *p == ';'))
+			p++;
+		stop = memchr(p, separator, (size_t)(end - p));
+		if (!stop)
+			stop = end;
+		if ((size_t)(stop - p) > name.len && memcmp(p, name.ptr, name.len) == 0)
+			return slice_make(p, (size_t)(stop - p));
+		p = stop;
+	}
+	return SLICE_NULL;
+}
+
+struct slice stream_capture_cookie(struct stream *s, const struct http_msg *m)
+{
+	const struct capture *c = &s->fe->cookie_capture;
+	enum http_hid id = m->is_response ? HDR_SET_COOKIE : HDR_COOKIE;
+	struct http_field *f = NULL;
+
+	if (!c->name.len || !http_has(m, id))
+		return SLICE_NULL;
+	while ((f = http_find_id(m, id, f))) {
+		struct slice v = find_cookie(http_value(f), c->name, ';');
+
+		if (!v.ptr)
+			continue;
+		v.len = LB_MIN(v.len, (size_t)c->len);
+		return arena_slice(&s->arena, v);
+	}
+	return SLICE_NULL;
+}
+
+enum step phase_req_fe_rules(struct stream *s)
+{
+	if (!s->is_http)
+		return go(s, SP_REQ_SWITCH);
+	if (!s->has_body && wants_body(s, s->fe))
+		return wait_body(s);
+	if (!s->is_in_list) {
+		s->req_caps = stream_captures(
+			s, s->req, s->fe->req_captures, s->fe->n_req_captures, NULL);
+		s->cookie_cap_req = stream_capture_cookie(s, s->req);
+		if (is_monitored(s))
+			return answer_monitor(s);
+	}
+	return run_list(s, &s->fe->http_req, s->fe, SP_REQ_SWITCH);
+}
+
+/* --- the backend --- */
+
+void stream_set_backend(struct stream *s, const struct proxy *be)
+{
+	struct counters *c = counters_mine(&be->rt->be_counters);
+
+	s->be = s->env.be = be;
+	c->cum_sess++;
+	c->last_sess_ms = now_ms();
+	freq_add(&c->sess_rate, 1);
+	counters_enter(&be->rt->be_counters, c);
+	s->is_counted_be = true;
+	if (s->is_http) {
+		c->req_tot++;
+		c->h1req++;
+	}
+	s->timeout_server_ms = be->timeout_server;
+	s->timeout_tunnel_ms = be->timeout_tunnel;
+	s->cur_timeout_connect_ms = be->timeout_connect;
+}
+
+static const struct proxy *dynamic_backend(struct stream *s, const struct switch_rule *r)
+{
+	struct slice name = logformat_scratch(r->lf, &s->env, 256);
+	char buf[257];
+
+	if (!name.ptr || !name.len)
+		return NULL;
+	memcpy(buf, name.ptr, LB_MIN(name.len, sizeof(buf) - 1));
+	buf[LB_MIN(name.len, sizeof(buf) - 1)] = '\0';
+	return config_find_backend(s->config, buf);
+}
+
+static const struct proxy *choose_backend(struct stream *s)
+{
+	for (unsigned i = 0; i < s->fe->n_use_backends; i++) {
+		const struct switch_rule *r = &s->fe->use_backends[i];
+		const struct proxy *be;
+
+		if (r->cond && acl_cond_eval(r->cond, &s->env) != ACL_TRUE)
+			continue;
+		be = r->backend ? r->backend : dynamic_backend(s, r);
+		if (be)
+			return be;
+		break; /* a name that no backend has: the default one */
+	}
+	if (s->fe->default_backend)
+		return s->fe->default_backend;
+	return px_is_be(s->fe) ? s->fe : NULL;
+}
+
+enum step phase_req_switch(struct stream *s)
+{
+	const struct proxy *be = choose_backend(s);
+
+	if (!be) {
+		counters_mine(&s->fe->rt->fe_counters)->ereq++;
+		return stream_error(s, 503, END_SRV_ABRT, FIN_CONN);
+	}
+	if (s->is_http && be->mode != MODE_HTTP)
+		return stream_error(s, 500, END_INTERNAL, FIN_REQ);
+	stream_set_backend(s, be);
+	s->has_inspected = s->is_http;
+	return go(s, SP_REQ_BE_RULES);
+}
+
+static void peer_of(const struct addr *a, struct http_peer *p)
+{
+	p->family = a->family;
+	p->port = a->port;
+	p->ip = a->family == AF_INET ? (const void *)&a->v4 : (const void *)&a->v6;
+}
+
+static int add_address(struct stream *s, const struct xff_conf *fe, const struct xff_conf *be,
+	const struct addr *a)
+{
+	const struct xff_conf *x = be->enabled ? be : fe;
+	struct http_peer peer, except;
+
+	if (!be->enabled && !fe->enabled)
+		return 0;
+	peer_of(a, &peer);
+	peer_of(&x->except_net, &except);
+	return http_add_forwardfor(
+		s->req, x->header, fe->if_none || be->if_none, &peer, &except, x->except_bits);
+}
+
+static int add_forwarded(struct stream *s)
+{
+	struct http_peer src, dst;
+
+	if (!s->be->forwarded)
+		return 0;
+	peer_of(s->env.src ? s->env.src : &s->client->conn->src, &src);
+	peer_of(s->env.dst ? s->env.dst : conn_get_dst(s->client->conn), &dst);
+	return http_add_forwarded(s->req, s->be->forwarded, &s->env, &src, &dst, false);
+}
+
+static int add_unique_id(struct stream *s)
+{
+	struct slice id;
+
+	if (!s->fe->unique_id_header.len)
+		return 0;
+	id = stream_unique_id(s);
+	return id.len ? http_add(s->req, s->fe->unique_id_header, id) : 0;
+}
+
+/* What lb itself adds to a request, after all rules. */
+static int add_fields(struct stream *s)
+{
+	const struct addr *src = s->env.src ? s->env.src : &s->client->conn->src;
+	int r = add_unique_id(s);
+
+	if (r == 0)
+		r = add_address(s, &s->fe->forwardfor, &s->be->forwardfor, src);
+	if (r == 0 && (s->fe->originalto.enabled || s->be->originalto.enabled))
+		r = add_address(s, &s->fe->originalto, &s->be->originalto,
+			s->env.dst ? s->env.dst : conn_get_dst(s->client->conn));
+	return r == 0 ? add_forwarded(s) : r;
+}
+
+static enum step be_http_rules(struct stream *s)
+{
+	enum step st;
+
+	if (!s->has_body && wants_body(s, s->be))
+		return wait_body(s);
+	st = run_list(s, &s->be->http_req, s->be, SP_PICK);
+	if (s->phase == SP_PICK && add_fields(s) < 0)
+		return internal_error(s);
+	return st;
+}
+
+enum step phase_req_be_rules(struct stream *s)
+{
+	bool same = s->be == s->fe;
+
+	if (!s->be_inspected && !same) {
+		enum step st = inspect(s, s->be, SP_REQ_BE_RULES);
+
+		if (st == STEP_WAIT || s->phase != SP_REQ_BE_RULES)
+			return st;
+	}
+	s->be_inspected = true;
+	if (!s->is_http)
+		return go(s, SP_PICK);
+	if (!same)
+		return be_http_rules(s);
+	return add_fields(s) < 0 ? internal_error(s) : go(s, SP_PICK);
+}

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The server's response head: interim ones pass at once; the final one is counted, may be a reason
+ * to try again, goes through the rules of the backend and the frontend, and then to the client.
+ */
+#include "stream_priv.h"
+
+#include <lb/rules/rules.h>
+
+#include <errno.h>
+
+void stream_count_response(struct stream *s, unsigned status)
+{
+	struct counters *sets[3] = { counters_mine(&s->fe->rt->fe_counters),
+		s->be ? counters_mine(&s->be->rt->be_counters) : NULL,
+		s->srv && s->response_seen ? counters_mine(&s->srv->counters) : NULL };
+
+	for (unsigned i = 0; i < LB_ARRAY_LEN(sets); i++) {
+		struct counters *c = sets[i];
+
+		if (!c)
+			continue;
+		switch (status / 100) {
+		case 1: c->hrsp_1xx++; break;
+		case 2: c->hrsp_2xx++; break;
+		case 3: c->hrsp_3xx++; break;
+		case 4: c->hrsp_4xx++; break;
+		case 5: c->hrsp_5xx++; break;
+		default: c->hrsp_other++;
+		}
+	}
+}
+
+static uint32_t retry_bit(unsigned status)
+{
+	switch (status) {
+	case 401: return RETRY_401;
+	case 403: return RETRY_403;
+	case 404: return RETRY_404;
+	case 408: return RETRY_408;
+	case 421: return RETRY_421;
+	case 425: return RETRY_425;
+	case 429: return RETRY_429;
+	case 500: return RETRY_500;
+	case 501: return RETRY_501;
+	case 502: return RETRY_502;
+	case 503: return RETRY_503;
+	case 504: return RETRY_504;
+	default: return 0;
+	}
+}
+
+static enum step forward_interim(struct stream *s, struct http_msg *m)
+{
+	/* HTTP/1.0 has no interim responses (RFC 9110 15.2). */
+	if (s->req->version >= 11) {
+		if (s->client->ops->send_head(s->client, m) == 0)
+			s->client->ops->send(s->client, &s->res_dir.q, 0);
+	}
+	s->backend->ops->next_head(s->backend);
+	return STEP_NEXT;
+}
+
+static enum step internal_error(struct stream *s)
+{
+	counters_mine(&s->fe->rt->fe_counters)->eint++;
+	counters_mine(&s->be->rt->be_counters)->eint++;
+	counters_mine(&s->srv->counters)->eint++;
+	return stream_error(s, 502, END_INTERNAL, FIN_HEADERS);
+}
+
+static void count_denied(struct stream *s)
+{
+	counters_mine(&s->fe->rt->fe_counters)->dresp++;
+	counters_mine(&s->be->rt->be_counters)->dresp++;
+	counters_mine(&s->srv->counters)->dresp++;
+}
+
+/* Runs one list over the response. STEP_WAIT with phase SP_DATA and is_in_list set: it has yielded.
+ */
+static enum verdict run_list(struct stream *s, const struct rules *list, const struct proxy *px)
+{
+	enum verdict v;
+
+	if (!list->n)
+		return RULE_CONTINUE;
+	s->env.px = px;
+	s->env.is_response = true;
+	if (!s->is_in_list)
+		s->run = (struct rule_run){ 0 };
+	v = rules_run(list, &s->env, &s->run);
+	s->is_in_list = v == RULE_YIELD;
+	counters_mine(&s->fe->rt->fe_counters)->wrew += s->run.n_failed_rewrites;
+	s->run.n_failed_rewrites = 0;
+	return v;
+}
+
+static enum step verdict_step(struct stream *s, enum verdict v)
+{
+	switch (v) {
+	case RULE_DENY:
+		count_denied(s);
+		stream_set_end(s, END_DENIED, FIN_HEADERS);
+		return stream_answer(s, s->run.reply);
+	case RULE_REPLY:
+		stream_set_end(s, END_LOCAL, FIN_HEADERS);
+		return stream_answer(s, s->run.reply);
+	case RULE_REJECT:
+		count_denied(s);
+		stream_set_end(s, END_DENIED, FIN_HEADERS);
+		if (s->run.is_silent)
+			conn_silent_drop(s->client->conn);
+		s->is_rejected = true;
+		return go(s, SP_DONE);
+	default: return internal_error(s);
+	}
+}
+
+/* Both lists, backend first. Return: true when the response may go on; else *st says what to do. */
+static bool pass_rules(struct stream *s, enum step *st)
+{
+	const struct proxy *pxs[2] = { s->be, s->fe };
+
+	for (; s->res_list < 2; s->res_list++) {
+		const struct proxy *px = pxs[s->res_list];
+		enum verdict v;
+
+		if (s->res_list == 1 && s->fe == s->be)
+			continue;
+		v = run_list(s, &px->http_res, px);
+		if (v == RULE_CONTINUE || v == RULE_STOP)
+			continue;
+		if (v == RULE_YIELD && s->run.delay_ms && s->phase_deadline_ms == TIME_NEVER)
+			s->phase_deadline_ms = now_ms() + s->run.delay_ms;
+		*st = v == RULE_YIELD ? STEP_WAIT : verdict_step(s, v);
+		return false;
+	}
+	return true;
+}
+
+int stream_after_response(struct stream *s, struct http_msg *res)
+{
+	const struct proxy *pxs[2] = { s->be, s->fe };
+
+	s->res = s->env.res = res;
+	for (unsigned i = 0; i < 2; i++) {
+		const struct proxy *px = pxs[i];
+		struct rule_run run = { 0 };
+
+		if (!px || (i == 1 && s->fe == s->be) || !px->http_after_res.n)
+			continue;
+		s->env.px = px;
+		s->env.is_response = true;
+		if (rules_run(&px->http_after_res, &s->env, &run) == RULE_ERROR)
+			return -EINVAL;
+		counters_mine(&s->fe->rt->fe_counters)->wrew += run.n_failed_rewrites;
+	}
+	return 0;
+}
+
+static enum step send_response(struct stream *s, struct http_msg *m)
+{
+	if (stream_after_response(s, m) < 0)
+		return internal_error(s);
+	if (m->body == BODY_TUNNEL) {
+		s->is_tunnel = true;
+		s->req_dir.is_done = false;
+		s->can_replay = false;
+	}
+	if (s->client->ops->send_head(s->client, m) < 0)
+		return stream_error(s, 502, END_DENIED, FIN_HEADERS);
+	s->head_sent = true;
+	s->status = m->status;
+	if (px_opt(s->fe, PO_LOGASAP))
+		stream_log(s);
+	return STEP_NEXT;
+}
+
+/* The first look at a final head. */
+static void note_response(struct stream *s, struct http_msg *m)
+{
+	s->res = s->env.res = m;
+	m->arena = &s->arena;
+	s->t.data = stream_elapsed_ms(s);
+	s->status = m->status;
+	s->server_ms = now_ms();
+}
+
+enum step response_head(struct stream *s)
+{
+	struct http_msg *m = s->backend->msg;
+	enum step st = STEP_WAIT;
+
+	if (m->status < 200 && m->status != 101)
+		return forward_interim(s, m);
+	if (m->status == 101 && !(s->req->flags & HTTP_MF_CONN_UPGRADE))
+		return stream_server_failed(s, RETRY_JUNK_RESPONSE, 502, END_DENIED, FIN_HEADERS);
+	if (!s->is_in_list && s->res_list == 0) {
+		note_response(s, m);
+		if (stream_may_retry(s, retry_bit(m->status)))
+			return stream_retry(s);
+		s->is_final_res = true;
+		bufq_clear(&s->kept);
+		s->res_caps =
+			stream_captures(s, m, s->fe->res_captures, s->fe->n_res_captures, NULL);
+		s->cookie_cap_res = stream_capture_cookie(s, m);
+	}
+	if (!pass_rules(s, &st))
+		return st;
+	s->response_seen = true;
+	stream_count_response(s, m->status);
+	return send_response(s, m);
+}

@@ -1,0 +1,454 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Sessions: an accepted connection from its admission to its mux.
+ *
+ * Room is reserved before accept(): globally, in the frontend, on the listener, and by the rate
+ * limits; the session gives it back when the connection ends. Connection rules run on the bare
+ * socket, then the PROXY header is read where one is due, then session rules, then the mux takes
+ * over.
+ */
+#include "stream_priv.h"
+
+#include <lb/core/pool.h>
+#include <lb/net/proxy_proto.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+#define PP_BUF_SIZE   1024 /* longer PROXY headers than this are refused */
+#define RATE_RETRY_MS 20
+#define ROOM_RETRY_MS 20 /* a limit that other listeners' connections free */
+
+static LB_POOL(session_pool, "session", sizeof(struct session), 4096);
+
+/* The connections of this worker that have a session, for draining. */
+static __thread struct list sessions;
+
+static int sessions_start(struct thread *t)
+{
+	list_init(&sessions);
+	return 0;
+}
+LB_REGISTER_THREAD_INIT(sessions_start);
+
+static const struct bind_conf *conf_of(struct listener *l)
+{
+	return atomic_load_explicit(&l->conf, memory_order_acquire);
+}
+
+/* --- limits --- */
+
+static bool over_rate(const struct counter_set *cs, uint32_t limit)
+{
+	uint32_t sum = 0;
+
+	if (!limit)
+		return false;
+	for (unsigned i = 0; i <= lb_n_workers; i++) {
+		struct counters *c = atomic_load_explicit(&cs->w[i], memory_order_relaxed);
+
+		if (c)
+			sum += freq_read(&c->sess_rate);
+	}
+	return sum >= limit;
+}
+
+static bool over_process_rate(void)
+{
+	uint32_t conns = 0, sess = 0;
+
+	if (!lb_tune.conn_rate_limit && !lb_tune.sess_rate_limit)
+		return false;
+	for (unsigned i = 0; i <= lb_n_workers; i++) {
+		conns += freq_read(&lb_process_counters[i].conn_rate);
+		sess += freq_read(&lb_process_counters[i].sess_rate);
+	}
+	return (lb_tune.conn_rate_limit && conns >= lb_tune.conn_rate_limit) ||
+	       (lb_tune.sess_rate_limit && sess >= lb_tune.sess_rate_limit);
+}
+
+/* One more below @limit (0: none). */
+static bool try_add(atomic_uint *n, uint32_t limit)
+{
+	if (atomic_fetch_add_explicit(n, 1, memory_order_relaxed) < limit || !limit)
+		return true;
+	atomic_fetch_sub_explicit(n, 1, memory_order_relaxed);
+	return false;
+}
+
+static void drop_one(atomic_uint *n)
+{
+	atomic_fetch_sub_explicit(n, 1, memory_order_relaxed);
+}
+
+static bool reserve(struct listener *l, uint32_t *retry_ms)
+{
+	const struct bind_conf *bc = conf_of(l);
+	struct proxy_rt *rt;
+
+	if (!bc)
+		return true; /* the last ones of a listener that goes; turned away in accepted() */
+	rt = bc->fe->rt;
+	*retry_ms = RATE_RETRY_MS;
+	if (over_process_rate() || over_rate(&rt->fe_counters, bc->fe->rate_limit_sess))
+		return false;
+	*retry_ms = ROOM_RETRY_MS;
+	if (!try_add(&lb_cur_conns, lb_tune.maxconn)) {
+		process_mine()->maxconn_reached++;
+		return false;
+	}
+	if (!try_add(
+		    &rt->n_fe_conns, atomic_load_explicit(&rt->fe_maxconn, memory_order_relaxed))) {
+		drop_one(&lb_cur_conns);
+		return false;
+	}
+	*retry_ms = 0;
+	if (!try_add(&l->n_conns, bc->maxconn)) {
+		drop_one(&rt->n_fe_conns);
+		drop_one(&lb_cur_conns);
+		return false;
+	}
+	return true;
+}
+
+static void give_back(struct listener *l, struct proxy_rt *rt)
+{
+	drop_one(&l->n_conns);
+	drop_one(&rt->n_fe_conns);
+	drop_one(&lb_cur_conns);
+	listener_room(l);
+}
+
+static void unreserve(struct listener *l)
+{
+	const struct bind_conf *bc = conf_of(l);
+
+	if (!bc)
+		return;
+	drop_one(&l->n_conns);
+	drop_one(&bc->fe->rt->n_fe_conns);
+	drop_one(&lb_cur_conns);
+}
+
+/* --- life --- */
+
+static struct session *session_new(struct conn *c, struct proxy_rt *rt)
+{
+	struct session *sess = pool_alloc(&session_pool);
+
+	if (!sess)
+		return NULL;
+	memset(sess, 0, sizeof(*sess));
+	sess->conn = c;
+	sess->listener = c->listener;
+	sess->fe_rt = proxy_rt_ref(rt);
+	sess->accept_us = wall_us();
+	sess->accept_mono_us = now_us();
+	sess->idle_since_us = now_us();
+	vars_init(&sess->vars);
+	list_append(&sessions, &sess->node);
+	c->owner = sess;
+	return sess;
+}
+
+static void count_accept(struct session *sess, bool with_listener)
+{
+	struct counters *fe = counters_mine(&sess->fe_rt->fe_counters);
+	struct process_counters *pc = process_mine();
+
+	fe->cum_conn++;
+	freq_add(&fe->conn_rate, 1);
+	counters_enter(&sess->fe_rt->fe_counters, fe);
+	pc->cum_conns++;
+	pc->cur_conns++;
+	freq_add(&pc->conn_rate, 1);
+	if (with_listener) {
+		struct counters *li = counters_mine(&sess->listener->counters);
+
+		li->cum_conn++;
+		counters_enter(&sess->listener->counters, li);
+	}
+}
+
+static void count_session(struct session *sess)
+{
+	struct counters *fe = counters_mine(&sess->fe_rt->fe_counters);
+
+	fe->cum_sess++;
+	fe->last_sess_ms = now_ms();
+	freq_add(&fe->sess_rate, 1);
+	freq_add(&process_mine()->sess_rate, 1);
+	if (sess->is_counted_li)
+		counters_mine(&sess->listener->counters)->cum_sess++;
+}
+
+/* The connection ends: its mux, or who turned it away, calls this before conn_free(). */
+static void session_closed(struct conn *c)
+{
+	struct session *sess = c->owner;
+
+	c->owner = NULL;
+	if (!sess)
+		return;
+	list_del(&sess->node);
+	counters_leave(counters_mine(&sess->fe_rt->fe_counters));
+	if (sess->is_counted_li)
+		counters_leave(counters_mine(&sess->listener->counters));
+	process_mine()->cur_conns--;
+	atomic_fetch_sub_explicit(&lb_thread->n_conns, 1, memory_order_relaxed);
+	give_back(sess->listener, sess->fe_rt);
+	server_unref(&sess->last_srv);
+	vars_fini(&sess->vars);
+	proxy_rt_unref(&sess->fe_rt);
+	pool_free(&session_pool, sess);
+}
+
+static void turn_away(struct conn *c)
+{
+	session_closed(c);
+	conn_free(&c);
+}
+
+/* --- rules --- */
+
+static void fill_env(struct smp_env *env, struct session *sess, const struct bind_conf *bc)
+{
+	*env = (struct smp_env){
+		.config = bc->fe->config,
+		.px = bc->fe,
+		.fe = bc->fe,
+		.sess = sess,
+		.fc = sess->conn,
+		.arena = &lb_thread->scratch,
+		.is_final = true,
+	};
+	env->vars[VAR_SESS] = &sess->vars;
+}
+
+/* true: go on */
+static bool run_rules(struct session *sess, const struct bind_conf *bc, const struct rules *list,
+	bool is_conn_rules)
+{
+	struct counters *fe = counters_mine(&sess->fe_rt->fe_counters);
+	struct rule_run run = { 0 };
+	struct smp_env env;
+	enum verdict v;
+
+	if (!list->n)
+		return true;
+	fill_env(&env, sess, bc);
+	v = rules_run(list, &env, &run);
+	if (env.src)
+		sess->conn->src = *env.src;
+	if (env.dst)
+		sess->conn->dst = *env.dst;
+	if (v == RULE_CONTINUE || v == RULE_STOP)
+		return true;
+	if (is_conn_rules)
+		fe->dcon++;
+	else
+		fe->dses++;
+	if (sess->is_counted_li) {
+		struct counters *li = counters_mine(&sess->listener->counters);
+
+		li->dcon += is_conn_rules;
+		li->dses += !is_conn_rules;
+	}
+	if (!run.is_silent)
+		conn_set_linger_reset(sess->conn);
+	return false;
+}
+
+/* --- from the handshake to the mux --- */
+
+static void start_mux(struct session *sess, const struct bind_conf *bc)
+{
+	const struct mux_ops *mux = mux_find(bc->fe->mode == MODE_HTTP ? "h1" : "raw");
+	struct conn *c = sess->conn;
+
+	if (!run_rules(sess, bc, &bc->fe->tcp_req_sess, false)) {
+		turn_away(c);
+		return;
+	}
+	sess->handshake_ms = (uint32_t)((now_us() - sess->accept_mono_us) / 1000);
+	sess->idle_since_us = now_us();
+	count_session(sess);
+	if (!mux || mux->start(c) < 0)
+		turn_away(c);
+}
+
+/* Waiting for a PROXY header: a little mux of its own. */
+struct handshake {
+	struct conn *conn;
+	struct timer timer;
+	uint32_t len;
+	char buf[PP_BUF_SIZE];
+};
+static LB_POOL(handshake_pool, "handshake", sizeof(struct handshake), 64);
+
+static void handshake_release(struct conn *c)
+{
+	struct handshake *h = c->mux_ctx;
+
+	c->mux_ctx = NULL;
+	if (!h)
+		return;
+	timer_cancel(this_wheel(), &h->timer);
+	pool_free(&handshake_pool, h);
+}
+
+static void handshake_failed(struct conn *c, const char *why)
+{
+	c->error = CONN_E_PROXY_PROTO;
+	session_log_error(c->owner, why);
+	conn_set_linger_reset(c);
+	turn_away(c);
+}
+
+static void handshake_timeout(struct timer *t)
+{
+	handshake_failed(LB_CONTAINER_OF(t, struct handshake, timer)->conn,
+		"timeout while waiting for the PROXY header");
+}
+
+static void handshake_done(struct handshake *h)
+{
+	struct conn *c = h->conn;
+	struct session *sess = c->owner;
+	const struct bind_conf *bc = conf_of(sess->listener);
+
+	handshake_release(c);
+	c->mux = NULL;
+	c->can_recv = true; /* what follows the header may be there already */
+	if (!bc)
+		turn_away(c);
+	else
+		start_mux(sess, bc);
+}
+
+/* Peeks, so that what follows the header stays in the socket. Return: 1 done, 0 wait, -1 gone. */
+static int handshake_read(struct handshake *h)
+{
+	struct conn *c = h->conn;
+	struct pp2_info *info = NULL;
+	bool is_local = false;
+	struct addr src = c->src, dst = { 0 };
+	ssize_t n, len;
+
+	n = recv(c->watch.fd, h->buf, sizeof(h->buf), MSG_PEEK | MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
+		return 0;
+	if (n <= 0) {
+		handshake_failed(c, "connection closed while waiting for the PROXY header");
+		return -1;
+	}
+	len = pp_parse(h->buf, (size_t)n, &src, &dst, &is_local, &info);
+	if (len < 0 || (len == 0 && (n == PP_BUF_SIZE || c->has_hup))) {
+		handshake_failed(
+			c, "received something which does not look like a PROXY protocol header");
+		return -1;
+	}
+	if (len == 0)
+		return 0;
+	n = recv(c->watch.fd, h->buf, (size_t)len, MSG_DONTWAIT);
+	c->pp2 = info;
+	c->rcvd_proxy = true;
+	if (!is_local) {
+		c->src = src;
+		c->dst = dst;
+	}
+	return n == len ? 1 : -1;
+}
+
+static void handshake_ready(struct conn *c, uint32_t events)
+{
+	struct handshake *h = c->mux_ctx;
+
+	if (handshake_read(h) == 1)
+		handshake_done(h);
+}
+
+static const struct mux_ops handshake_mux = {
+	.name = "handshake",
+	.ready = handshake_ready,
+	.release = handshake_release,
+};
+
+static void expect_proxy_header(struct session *sess, const struct bind_conf *bc)
+{
+	struct handshake *h = pool_alloc(&handshake_pool);
+	struct conn *c = sess->conn;
+	uint32_t ms = bc->fe->timeout_http_request ? bc->fe->timeout_http_request
+						   : bc->fe->timeout_client;
+
+	if (!h || conn_watch(c) < 0) {
+		pool_free(&handshake_pool, h);
+		turn_away(c);
+		return;
+	}
+	h->conn = c;
+	timer_init(&h->timer, handshake_timeout);
+	c->mux = &handshake_mux;
+	c->mux_ctx = h;
+	timer_set(this_wheel(), &h->timer, deadline_in(ms));
+	if (handshake_read(h) == 1)
+		handshake_done(h);
+}
+
+static void refuse_unowned(struct conn *c)
+{
+	atomic_fetch_sub_explicit(&lb_thread->n_conns, 1, memory_order_relaxed);
+	conn_free(&c);
+}
+
+static void accepted(struct conn *c)
+{
+	const struct bind_conf *bc = conf_of(c->listener);
+	struct session *sess;
+
+	if (!bc) {
+		refuse_unowned(c);
+		return;
+	}
+	sess = session_new(c, bc->fe->rt);
+	if (!sess) {
+		unreserve(c->listener);
+		refuse_unowned(c);
+		return;
+	}
+	sess->is_counted_li = px_opt(bc->fe, PO_SOCKET_STATS);
+	count_accept(sess, sess->is_counted_li);
+	if (!run_rules(sess, bc, &bc->fe->tcp_req_conn, true))
+		turn_away(c);
+	else if (bc->accept_proxy)
+		expect_proxy_header(sess, bc);
+	else
+		start_mux(sess, bc);
+}
+
+static void drain(struct listener *l)
+{
+	struct session *sess, *tmp;
+
+	list_for_each_safe(sess, tmp, &sessions, node) {
+		if (sess->listener == l && sess->conn->mux && sess->conn->mux->drain)
+			sess->conn->mux->drain(sess->conn);
+	}
+}
+
+static const struct mux_conf *request_conf(struct conn *c)
+{
+	const struct bind_conf *bc = conf_of(c->listener);
+
+	return bc ? &bc->fe->mux : NULL;
+}
+
+void session_init(void)
+{
+	listener_upper.reserve = reserve;
+	listener_upper.unreserve = unreserve;
+	listener_upper.accepted = accepted;
+	listener_upper.drain = drain;
+	mux_upper.conf = request_conf;
+	mux_upper.closed = session_closed;
+}

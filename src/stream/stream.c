@@ -1,0 +1,661 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Streams: birth, the phase machine, timers, death.
+ *
+ * Run to completion: new_request() and notify() run the phases until one has to wait. Nothing
+ * outside the owning worker touches a stream; grants of server slots and timers come through its
+ * loop.
+ *
+ * One timer per stream stands for the nearest of its deadlines; activity only moves the stamps from
+ * which they are worked out when the stream goes to sleep.
+ */
+#include "stream_priv.h"
+
+#include <lb/core/pool.h>
+#include <lb/rules/rules.h>
+
+#include <errno.h>
+#include <stdlib.h>
+
+static LB_POOL(stream_pool, "stream", sizeof(struct stream), 1024);
+
+#define STREAM_ARENA_CHUNK 4096
+
+static __thread struct list streams;
+static __thread uint32_t next_uniq_id;
+
+static int streams_start(struct thread *t)
+{
+	list_init(&streams);
+	return 0;
+}
+LB_REGISTER_THREAD_INIT(streams_start);
+
+void streams_foreach(void (*fn)(struct stream *s, void *arg), void *arg)
+{
+	struct stream *s, *tmp;
+
+	list_for_each_safe(s, tmp, &streams, node) {
+		fn(s, arg);
+	}
+}
+
+int32_t stream_elapsed_ms(const struct stream *s)
+{
+	return (int32_t)((now_us() - s->t.begin_us) / 1000);
+}
+
+void stream_set_end(struct stream *s, enum stream_end end, enum stream_fin fin)
+{
+	if (s->end == END_NONE)
+		s->end = end;
+	if (s->fin == FIN_NONE)
+		s->fin = fin;
+}
+
+/* --- deadlines --- */
+
+static bool is_duplex(const struct stream *s)
+{
+	return !s->is_http || s->is_tunnel;
+}
+
+static int64_t after(int64_t since_ms, uint32_t timeout_ms)
+{
+	return timeout_ms ? since_ms + timeout_ms : TIME_NEVER;
+}
+
+static uint32_t or_timeout(uint32_t a, uint32_t b)
+{
+	return a ? a : b;
+}
+
+/* TCP and tunnels: both ways stay open until nothing happened for so long. */
+static int64_t client_deadline_duplex(const struct stream *s)
+{
+	const struct proxy *be = s->be ? s->be : s->fe;
+	uint32_t ms = s->timeout_client_ms;
+
+	if (s->timeout_tunnel_ms && s->backend && (s->backend->flags & EP_F_CONNECTED))
+		ms = s->timeout_tunnel_ms;
+	if ((s->client->flags & EP_F_EOF) || s->res_dir.is_done)
+		ms = or_timeout(s->fe->timeout_client_fin, ms);
+	return after(
+		px_opt(be, PO_INDEPENDENT) ? s->client_ms : LB_MAX(s->client_ms, s->server_ms), ms);
+}
+
+static int64_t server_deadline_duplex(const struct stream *s)
+{
+	uint32_t ms = s->timeout_server_ms;
+
+	if (s->timeout_tunnel_ms)
+		ms = s->timeout_tunnel_ms;
+	if ((s->backend->flags & EP_F_EOF) || s->req_dir.is_done)
+		ms = or_timeout(s->be->timeout_server_fin, ms);
+	return after(
+		px_opt(s->be, PO_INDEPENDENT) ? s->server_ms : LB_MAX(s->client_ms, s->server_ms),
+		ms);
+}
+
+static bool client_is_awaited(const struct stream *s)
+{
+	if (s->client->flags & EP_F_TX_BLOCKED)
+		return true;
+	return !s->req_dir.is_done && !(s->client->flags & EP_F_EOM) &&
+	       !(s->backend && (s->backend->flags & EP_F_TX_BLOCKED));
+}
+
+static int64_t client_deadline(const struct stream *s)
+{
+	if (is_duplex(s))
+		return client_deadline_duplex(s);
+	return client_is_awaited(s) ? after(s->client_ms, s->timeout_client_ms) : TIME_NEVER;
+}
+
+static int64_t server_deadline(const struct stream *s)
+{
+	if (!s->backend || !(s->backend->flags & EP_F_CONNECTED))
+		return TIME_NEVER;
+	if (is_duplex(s))
+		return server_deadline_duplex(s);
+	if ((s->client->flags & EP_F_TX_BLOCKED) || s->res_dir.is_done)
+		return TIME_NEVER;
+	if (!s->req_dir.is_done && !(s->backend->flags & EP_F_TX_BLOCKED) && !s->response_seen)
+		return TIME_NEVER; /* the client's turn */
+	return after(s->server_ms, s->timeout_server_ms);
+}
+
+static int64_t connect_deadline(const struct stream *s)
+{
+	if (!s->backend || (s->backend->flags & EP_F_CONNECTED) || s->phase != SP_DATA)
+		return TIME_NEVER;
+	return after(s->connect_ms, s->cur_timeout_connect_ms);
+}
+
+static int64_t min_deadline(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static void arm_timer(struct stream *s)
+{
+	int64_t d = s->phase_deadline_ms;
+
+	if (s->phase == SP_DATA || s->phase == SP_REPLY) {
+		d = min_deadline(d, client_deadline(s));
+		d = min_deadline(d, server_deadline(s));
+		d = min_deadline(d, connect_deadline(s));
+	} else if (s->phase == SP_REQ_INSPECT) {
+		d = min_deadline(d, after(s->client_ms, s->timeout_client_ms));
+	}
+	timer_set(this_wheel(), &s->timer, d);
+}
+
+/* --- timeouts --- */
+
+static enum stream_fin fin_of(const struct stream *s)
+{
+	switch (s->phase) {
+	case SP_REQ_INSPECT:
+	case SP_REQ_FE_RULES:
+	case SP_REQ_SWITCH:
+	case SP_REQ_BE_RULES:
+	case SP_REQ_BODY_WAIT: return FIN_REQ;
+	case SP_TARPIT: return FIN_TARPIT;
+	case SP_QUEUE: return FIN_QUEUE;
+	case SP_PICK:
+	case SP_RETRY_WAIT: return FIN_CONN;
+	default: break;
+	}
+	if (s->backend && !(s->backend->flags & EP_F_CONNECTED))
+		return FIN_CONN;
+	if (s->is_http && !s->response_seen && s->phase == SP_DATA)
+		return s->req_dir.is_done ? FIN_HEADERS : FIN_DATA;
+	if (s->backend && (s->backend->flags & (EP_F_EOM | EP_F_EOF)))
+		return FIN_LAST;
+	return FIN_DATA;
+}
+
+static enum step end_now(struct stream *s, enum stream_end end)
+{
+	stream_set_end(s, end, fin_of(s));
+	return go(s, SP_DONE);
+}
+
+static enum step client_timed_out(struct stream *s)
+{
+	if (s->is_http && !s->head_sent && !s->response_seen) {
+		counters_mine(&s->fe->rt->fe_counters)->ereq++;
+		return stream_error(s, 408, END_CLI_TOUT, fin_of(s));
+	}
+	return end_now(s, END_CLI_TOUT);
+}
+
+static enum step server_timed_out(struct stream *s)
+{
+	if (s->is_http && !s->response_seen && !s->head_sent) {
+		if (s->srv)
+			counters_mine(&s->srv->counters)->eresp++;
+		counters_mine(&s->be->rt->be_counters)->eresp++;
+		return stream_server_failed(
+			s, RETRY_RESPONSE_TIMEOUT, 504, END_SRV_TOUT, FIN_HEADERS);
+	}
+	return end_now(s, END_SRV_TOUT);
+}
+
+static enum step data_timed_out(struct stream *s)
+{
+	int64_t now = now_ms();
+
+	if (connect_deadline(s) <= now)
+		return stream_server_failed(s, RETRY_CONN_FAILURE, 503, END_SRV_TOUT, FIN_CONN);
+	if (client_deadline(s) <= now)
+		return client_timed_out(s);
+	if (server_deadline(s) <= now)
+		return server_timed_out(s);
+	return STEP_WAIT;
+}
+
+static enum step timed_out(struct stream *s)
+{
+	bool phase_over = s->phase_deadline_ms <= now_ms();
+
+	switch (s->phase) {
+	case SP_DATA:
+	case SP_REPLY: return data_timed_out(s);
+	case SP_REQ_INSPECT:
+		if (phase_over) {
+			s->env.is_final = true;
+			s->phase_deadline_ms = TIME_NEVER;
+			return STEP_NEXT;
+		}
+		if (after(s->client_ms, s->timeout_client_ms) <= now_ms())
+			return client_timed_out(s);
+		return STEP_WAIT;
+	case SP_REQ_FE_RULES:
+	case SP_REQ_BE_RULES: return phase_over ? STEP_NEXT : STEP_WAIT;
+	case SP_REQ_BODY_WAIT: return phase_over ? client_timed_out(s) : STEP_WAIT;
+	case SP_QUEUE:
+		if (!phase_over)
+			return STEP_WAIT;
+		stream_leave_queue(s);
+		if (s->is_waiting_slot) /* the grant overtook the timer */
+			return STEP_WAIT;
+		return stream_error(s, 503, END_SRV_TOUT, FIN_QUEUE);
+	case SP_TARPIT:
+	case SP_RETRY_WAIT: return phase_over ? STEP_NEXT : STEP_WAIT;
+	default: return STEP_WAIT;
+	}
+}
+
+/* --- the machine --- */
+
+static enum step phase_done(struct stream *s)
+{
+	return STEP_WAIT;
+}
+
+static enum step (*const phases[SP_N])(struct stream *) = {
+	[SP_REQ_INSPECT] = phase_req_inspect,
+	[SP_REQ_FE_RULES] = phase_req_fe_rules,
+	[SP_REQ_SWITCH] = phase_req_switch,
+	[SP_REQ_BE_RULES] = phase_req_be_rules,
+	[SP_REQ_BODY_WAIT] = phase_req_body_wait,
+	[SP_TARPIT] = phase_tarpit,
+	[SP_PICK] = phase_pick,
+	[SP_QUEUE] = phase_queue,
+	[SP_RETRY_WAIT] = phase_retry_wait,
+	[SP_DATA] = phase_data,
+	[SP_REPLY] = phase_reply,
+	[SP_DONE] = phase_done,
+};
+
+static void stream_free(struct stream *s);
+
+void stream_run(struct stream *s)
+{
+	LB_ASSERT(s->magic == STREAM_MAGIC);
+	s->is_running = true;
+	lb_thread->running = s;
+	while (s->phase != SP_DONE && phases[s->phase](s) == STEP_NEXT)
+		;
+	lb_thread->running = NULL;
+	s->is_running = false;
+	if (s->phase == SP_DONE && !s->is_waiting_slot) {
+		stream_free(s);
+		return;
+	}
+	arm_timer(s);
+}
+
+static void timer_fired(struct timer *t)
+{
+	struct stream *s = LB_CONTAINER_OF(t, struct stream, timer);
+
+	if (timed_out(s) == STEP_NEXT || s->phase == SP_DONE)
+		stream_run(s);
+	else
+		arm_timer(s);
+}
+
+static void task_run(struct task *t)
+{
+	stream_run(LB_CONTAINER_OF(t, struct stream, task));
+}
+
+static void notify(struct endpoint *ep)
+{
+	struct stream *s = ep->strm;
+
+	LB_ASSERT(s->magic == STREAM_MAGIC && !s->is_running);
+	stream_run(s);
+}
+
+/* --- birth --- */
+
+static void init_times(struct stream *s, const struct endpoint *ep)
+{
+	struct session *sess = s->sess;
+	bool first = sess->n_requests == 0;
+
+	s->t.accept_us = sess->accept_us;
+	s->t.begin_us =
+		s->is_http ? (ep->begin_us ? ep->begin_us : now_us()) : sess->accept_mono_us;
+	s->t.request_us = wall_us() - (now_us() - s->t.begin_us);
+	s->t.handshake = first ? (int32_t)sess->handshake_ms : 0;
+	s->t.idle = s->is_http ? (int32_t)((s->t.begin_us - sess->idle_since_us) / 1000) : -1;
+	s->t.request = s->t.queue = s->t.connect = s->t.data = s->t.close = -1;
+}
+
+static void init_env(struct stream *s)
+{
+	s->env = (struct smp_env){
+		.config = s->config,
+		.px = s->fe,
+		.fe = s->fe,
+		.sess = s->sess,
+		.strm = s,
+		.fc = s->sess->conn,
+		.req = s->req,
+		.arena = &s->arena,
+		.is_final = true,
+		.log_level = &s->log_level,
+	};
+	s->env.vars[VAR_SESS] = &s->sess->vars;
+	s->env.vars[VAR_TXN] = &s->vars_txn;
+	s->env.vars[VAR_REQ] = s->env.vars[VAR_RES] = &s->vars_reqres;
+	if (s->req)
+		s->env.req_uri = s->req->target;
+}
+
+static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
+{
+	struct stream *s = pool_alloc(&stream_pool);
+
+	if (!s)
+		return NULL;
+	/* The queues' slices are written before they are read: only their heads need clearing. */
+	memset(s, 0, offsetof(struct stream, req_dir));
+	bufq_init(&s->req_dir.q);
+	bufq_init(&s->res_dir.q);
+	memset((char *)s + offsetof(struct stream, req_dir) + offsetof(struct direction, pipe), 0,
+		sizeof(struct direction) - offsetof(struct direction, pipe));
+	memset((char *)s + offsetof(struct stream, res_dir) + offsetof(struct direction, pipe), 0,
+		sizeof(struct direction) - offsetof(struct direction, pipe));
+	bufq_init(&s->kept);
+	memset((char *)s + offsetof(struct stream, run), 0,
+		sizeof(struct stream) - offsetof(struct stream, run));
+	s->magic = STREAM_MAGIC;
+	s->uniq_id = next_uniq_id++;
+	s->client = ep;
+	s->sess = ep->conn->owner;
+	s->fe = fe;
+	s->config = fe->config;
+	config_hold(s->config);
+	s->is_http = fe->mode == MODE_HTTP;
+	s->req = ep->msg;
+	arena_init(&s->arena, STREAM_ARENA_CHUNK);
+	if (s->req)
+		s->req->arena = &s->arena;
+	vars_init(&s->vars_txn);
+	vars_init(&s->vars_reqres);
+	timer_init(&s->timer, timer_fired);
+	task_init(&s->task, task_run);
+	pend_conn_init(&s->pend, lb_thread, stream_grant);
+	s->client_ms = s->server_ms = now_ms();
+	s->timeout_client_ms = fe->timeout_client;
+	s->phase_deadline_ms = TIME_NEVER;
+	s->can_replay = true;
+	list_append(&streams, &s->node);
+	return s;
+}
+
+static void count_request(struct stream *s)
+{
+	struct counters *fe = counters_mine(&s->fe->rt->fe_counters);
+	struct process_counters *pc = process_mine();
+
+	pc->cum_streams++;
+	pc->cur_streams++;
+	if (!s->is_http)
+		return;
+	fe->req_tot++;
+	fe->h1req++;
+	freq_add(&fe->req_rate, 1);
+	pc->cum_reqs++;
+}
+
+/* "METHOD target HTTP/x.y" as received; the pieces lie in the receive buffer, edits go elsewhere.
+ */
+static void remember_request_line(struct stream *s)
+{
+	const struct http_msg *m = s->req;
+
+	if (!m->method_str.ptr || !m->target.ptr)
+		return;
+	s->uri_log.ptr = m->method_str.ptr;
+	s->uri_log.len = (size_t)(m->target.ptr + m->target.len - m->method_str.ptr) +
+			 sizeof(" HTTP/1.1") - 1;
+}
+
+static enum stream_end bad_request_end(const struct endpoint *ep)
+{
+	if (ep->flags & EP_F_ABORTED)
+		return END_CLI_ABRT;
+	return ep->bad_status == 408 ? END_CLI_TOUT : END_DENIED;
+}
+
+static void begin_bad_request(struct stream *s)
+{
+	s->req = s->env.req = NULL;
+	counters_mine(&s->fe->rt->fe_counters)->ereq++;
+	s->client->flags |= EP_F_WANT_CLOSE;
+	stream_error(s, s->client->bad_status, bad_request_end(s->client), FIN_REQ);
+}
+
+static int new_request(struct endpoint *ep)
+{
+	struct conn *c = ep->conn;
+	const struct bind_conf *bc = atomic_load_explicit(&c->listener->conf, memory_order_acquire);
+	struct stream *s = bc ? stream_new(ep, bc->fe) : NULL;
+
+	if (!s)
+		return -ENOMEM;
+	ep->strm = s;
+	init_times(s, ep);
+	init_env(s);
+	s->sess->n_requests++;
+	count_request(s);
+	s->phase = SP_REQ_INSPECT;
+	if (ep->flags & EP_F_BAD_MSG) {
+		begin_bad_request(s);
+	} else if (s->is_http) {
+		remember_request_line(s);
+		s->t.request = stream_elapsed_ms(s);
+	}
+	stream_run(s);
+	return 0;
+}
+
+/* --- death --- */
+
+static void account_bytes(struct stream *s)
+{
+	struct counters *fe = counters_mine(&s->fe->rt->fe_counters);
+
+	s->bytes_in = s->client->wire_in;
+	s->bytes_out = s->client->wire_out;
+	fe->bin += s->bytes_in;
+	fe->bout += s->bytes_out;
+	fe->reqbin += s->bytes_in;
+	fe->resbout += s->bytes_out;
+	if (s->sess->is_counted_li) {
+		struct counters *li = counters_mine(&s->sess->listener->counters);
+
+		li->bin += s->bytes_in;
+		li->bout += s->bytes_out;
+	}
+	if (s->be) {
+		struct counters *be = counters_mine(&s->be->rt->be_counters);
+
+		be->bin += s->bytes_in;
+		be->bout += s->bytes_out;
+	}
+	if (s->srv) {
+		struct counters *sv = counters_mine(&s->srv->counters);
+
+		sv->bin += s->bytes_in;
+		sv->bout += s->bytes_out;
+	}
+	process_mine()->bytes_out += s->bytes_out;
+	freq_add(&process_mine()->bytes_out_rate, (uint32_t)(s->bytes_out / 32));
+}
+
+static void add_times(struct counters *c, const struct stream *s)
+{
+	uint32_t q =
+		s->t.queue > s->t.request ? (uint32_t)(s->t.queue - LB_MAX(s->t.request, 0)) : 0;
+	uint32_t k = s->t.connect > s->t.queue ? (uint32_t)(s->t.connect - s->t.queue) : 0;
+	uint32_t d = s->t.data > s->t.connect ? (uint32_t)(s->t.data - s->t.connect) : 0;
+	uint32_t t = s->t.close > 0 ? (uint32_t)s->t.close : 0;
+
+	swrate_add(&c->qtime_sum, q);
+	swrate_add(&c->ctime_sum, k);
+	swrate_add(&c->rtime_sum, d);
+	swrate_add(&c->ttime_sum, t);
+	c->n_times++;
+	c->qtime_max = LB_MAX(c->qtime_max, q);
+	c->ctime_max = LB_MAX(c->ctime_max, k);
+	c->rtime_max = LB_MAX(c->rtime_max, d);
+	c->ttime_max = LB_MAX(c->ttime_max, t);
+}
+
+static void account_end(struct stream *s)
+{
+	struct counters *be = s->be ? counters_mine(&s->be->rt->be_counters) : NULL;
+	struct counters *sv = s->srv ? counters_mine(&s->srv->counters) : NULL;
+
+	s->t.close = stream_elapsed_ms(s);
+	account_bytes(s);
+	if (s->end == END_CLI_ABRT || s->end == END_CLI_TOUT) {
+		if (be)
+			be->cli_abrt++;
+		if (sv)
+			sv->cli_abrt++;
+	} else if ((s->end == END_SRV_ABRT || s->end == END_SRV_TOUT) && s->fin >= FIN_DATA &&
+		   s->fin != FIN_QUEUE) {
+		if (be)
+			be->srv_abrt++;
+		if (sv)
+			sv->srv_abrt++;
+	}
+	if (sv && s->t.connect >= 0) {
+		add_times(sv, s);
+		if (be)
+			add_times(be, s);
+	}
+	if (s->is_counted_be)
+		counters_leave(be);
+	process_mine()->cur_streams--;
+}
+
+static enum ep_detach client_detach(const struct stream *s)
+{
+	if (s->is_rejected)
+		return EP_ABORT;
+	if (!s->is_http)
+		return s->end == END_NONE ? EP_CLOSE : EP_ABORT;
+	if (s->end == END_CLI_ABRT && s->fin >= FIN_DATA)
+		return EP_ABORT;
+	if (!s->res_dir.is_done)
+		/* The client must see that the answer is not whole. */
+		return s->head_sent ? EP_ABORT : EP_CLOSE;
+	return EP_KEEP;
+}
+
+static void stream_free(struct stream *s)
+{
+	struct config *config = s->config;
+	struct endpoint *client = s->client;
+	enum ep_detach how;
+
+	account_end(s);
+	stream_log(s);
+	how = client_detach(s);
+	stream_release_server(s, s->end == END_NONE || s->end == END_LOCAL ? EP_KEEP : EP_ABORT);
+	reply_release(s);
+	timer_cancel(this_wheel(), &s->timer);
+	task_cancel(this_loop(), &s->task);
+	list_del(&s->node);
+	bufq_clear(&s->req_dir.q);
+	bufq_clear(&s->res_dir.q);
+	bufq_clear(&s->kept);
+	pipe_put(&s->req_dir.pipe);
+	pipe_put(&s->res_dir.pipe);
+	vars_fini(&s->vars_txn);
+	vars_fini(&s->vars_reqres);
+	server_unref(&s->srv);
+	server_unref(&s->srv_prev);
+	s->sess->idle_since_us = now_us();
+	s->magic = 0;
+	/* The request's fields may point into the arena: the mux lets go of them first. */
+	client->strm = NULL;
+	client->ops->detach(client, how);
+	arena_fini(&s->arena);
+	pool_free(&stream_pool, s);
+	config_drop(config);
+}
+
+/* --- for others --- */
+
+void stream_term_state(const struct stream *s, char *dst)
+{
+	static const char ends[] = { '-', 'C', 'c', 'S', 's', 'P', 'L', 'R', 'I', 'D', 'K', 'U' };
+	static const char fins[] = { '-', 'R', 'C', 'H', 'D', 'L', 'Q', 'T' };
+
+	dst[0] = ends[s->end];
+	dst[1] = fins[s->fin];
+	dst[2] = dst[3] = '-';
+	dst[4] = '\0';
+}
+
+struct slice stream_unique_id(struct stream *s)
+{
+	struct slice text;
+
+	if (s->unique_id.ptr || !s->fe->unique_id_format)
+		return s->unique_id;
+	text = logformat_scratch(s->fe->unique_id_format, &s->env, 1024);
+	s->unique_id = arena_slice(&s->arena, text);
+	return s->unique_id;
+}
+
+static bool server_conn_idle(struct conn *c)
+{
+	struct server *srv = c->server;
+	const struct server_conf *conf = atomic_load_explicit(&srv->conf, memory_order_acquire);
+
+	if (!conf || c->is_private || conf->px->reuse == REUSE_NEVER ||
+		conf->px->conn_mode != HTTP_KAL)
+		return false;
+	return idle_put(c, conf);
+}
+
+static void capture(struct endpoint *ep, struct slice msg, uint32_t pos, const char *why)
+{
+	const struct stream *s = ep->strm;
+	struct conn *c = ep->conn;
+	struct error_capture e = {
+		.is_response = c->is_server_side, .msg = msg, .pos = pos, .why = why
+	};
+	const struct bind_conf *bc;
+
+	if (s) {
+		e.fe = s->fe;
+		e.be = s->be;
+		e.srv = s->srv;
+		e.src = &s->client->conn->src;
+	} else if ((bc = atomic_load_explicit(&c->listener->conf, memory_order_acquire))) {
+		e.fe = bc->fe;
+		e.src = &c->src;
+	}
+	if (e.fe)
+		errors_capture(&e);
+}
+
+static const struct http_reply *error_page_of(const struct smp_env *env, unsigned status)
+{
+	const struct http_reply *r = env->be ? http_errors_own(&env->be->errors, status) : NULL;
+
+	return r ? r : http_error_page(env->fe ? &env->fe->errors : NULL, status);
+}
+
+void stream_layer_init(void)
+{
+	session_init();
+	mux_upper.new_request = new_request;
+	mux_upper.notify = notify;
+	mux_upper.idle = server_conn_idle;
+	mux_upper.capture_error = capture;
+	http_error_page_of = error_page_of;
+}

@@ -1,0 +1,101 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of the stream module.
+ *
+ *   session.c   accepted connections: limits, connection rules, PROXY header, start of the mux
+ *   stream.c    birth and death of a stream, the phase machine, timers
+ *   request.c   phases up to the choice of the backend, and fields added to requests
+ *   connect.c   phases that find a server and a connection to it: pick, queue, connect, retry
+ *   forward.c   bytes both ways
+ *   response.c  the server's response head
+ *   reply.c     answers made here: error pages, return, redirect, services
+ *
+ * A phase function returns what to do next. It never sleeps with work left that it could do at
+ * once: edges are not repeated.
+ */
+#ifndef LB_STREAM_PRIV_H
+#define LB_STREAM_PRIV_H
+
+#include <lb/stream/applet.h>
+#include <lb/stream/log.h>
+#include <lb/stream/stream.h>
+
+enum step {
+	STEP_NEXT, /* s->phase has changed: go on with it */
+	STEP_WAIT  /* sleep until an event, a timer or a wake-up */
+};
+
+#define STREAM_MAGIC   0x53545245u
+#define TURN_AROUND_MS 1000       /* before another attempt on the same server */
+#define FORWARD_BUDGET (1u << 20) /* bytes per direction and turn, so that others get theirs */
+
+void stream_run(struct stream *s);
+static inline void stream_set_phase(struct stream *s, enum stream_phase p)
+{
+	s->phase = p;
+	s->phase_deadline_ms = TIME_NEVER;
+}
+
+static inline enum step go(struct stream *s, enum stream_phase p)
+{
+	stream_set_phase(s, p);
+	return STEP_NEXT;
+}
+
+/* Notes who ended it and where; the first word counts. */
+void stream_set_end(struct stream *s, enum stream_end end, enum stream_fin fin);
+int32_t stream_elapsed_ms(const struct stream *s);
+
+/* request.c */
+enum step phase_req_inspect(struct stream *s);
+enum step phase_req_fe_rules(struct stream *s);
+enum step phase_req_switch(struct stream *s);
+enum step phase_req_be_rules(struct stream *s);
+enum step phase_req_body_wait(struct stream *s);
+enum step phase_tarpit(struct stream *s);
+/* What a rule list's verdict means for the stream; @on: the phase after a list that let it pass */
+enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on);
+void stream_set_backend(struct stream *s, const struct proxy *be);
+/* Values of the captured headers, in slots of the stream's arena (@have, or new ones); NULL: none.
+ */
+struct slice *stream_captures(struct stream *s, const struct http_msg *m,
+	const struct capture *caps, unsigned n, struct slice *have);
+struct slice stream_capture_cookie(struct stream *s, const struct http_msg *m);
+
+/* connect.c */
+enum step phase_pick(struct stream *s);
+enum step phase_queue(struct stream *s);
+enum step phase_retry_wait(struct stream *s);
+void stream_grant(struct pend_conn *pc);
+void stream_leave_queue(struct stream *s);
+void stream_release_server(struct stream *s, enum ep_detach how);
+/* The server failed before a response: try again or answer. @status: what to answer otherwise. */
+enum step stream_server_failed(struct stream *s, uint32_t retry_cause, uint16_t status,
+	enum stream_end end, enum stream_fin fin);
+void stream_keep_body(struct stream *s); /* of what is about to be sent: for a retry */
+bool stream_may_retry(const struct stream *s, uint32_t cause);
+enum step stream_retry(struct stream *s);
+
+/* forward.c */
+enum step phase_data(struct stream *s);
+/* Moves what can be moved. Return: bytes; the direction's state tells the rest. */
+size_t forward_request(struct stream *s);
+size_t forward_response(struct stream *s);
+
+/* response.c */
+enum step response_head(struct stream *s);
+int stream_after_response(struct stream *s, struct http_msg *res);
+void stream_count_response(struct stream *s, unsigned status);
+
+/* reply.c */
+enum step phase_reply(struct stream *s);
+/* Answers with the error page for a status; in TCP mode just ends. */
+enum step stream_error(struct stream *s, uint16_t status, enum stream_end end, enum stream_fin fin);
+enum step stream_answer(struct stream *s, const struct http_reply *r);
+enum step stream_serve(struct stream *s, const struct service_kw *svc);
+void reply_release(struct stream *s);
+
+/* session.c */
+void session_init(void);
+
+#endif
