@@ -109,13 +109,17 @@ int64_t wheel_next_ms(const struct wheel *w)
 	return top ? ((w->tick_ms >> SPAN_BITS) + 1) << SPAN_BITS : TIME_NEVER;
 }
 
-/* Empties a slot that has come up. What is set meanwhile is later than now: never this slot again.
+/*
+ * Empties a slot that has come up. What is set meanwhile is later than now and hangs elsewhere, but
+ * for deadlines more than 2^36 ms ahead, which queue up behind in slot 0 of the top level.
  */
 static void run_slot(struct wheel *w, struct list *slot)
 {
 	while (!list_empty(slot)) {
 		struct timer *t = list_first(slot, struct timer, node);
 
+		if (t->slot_ms > w->tick_ms)
+			break;
 		unlink_timer(w, t);
 		if (t->deadline_ms > w->tick_ms) { /* pushed back, or too far away until now */
 			timer_insert(w, t);
