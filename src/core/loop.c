@@ -59,6 +59,7 @@ void mailbox_post(struct thread *to, struct mail *m)
 	ssize_t done;
 
 	cds_wfcq_node_init(&m->node);
+	LB_TSAN_RELEASE(m);
 	cds_wfcq_enqueue(&mb->head, &mb->tail, &m->node);
 	if (!atomic_load(&mb->is_asleep) || !atomic_exchange(&mb->is_asleep, 0))
 		return;
@@ -75,6 +76,7 @@ static void run_mail(struct mailbox *mb)
 		if (!n || n == CDS_WFCQ_WOULDBLOCK)
 			return; /* its sender is in the middle of it: next turn */
 		m = LB_CONTAINER_OF(n, struct mail, node);
+		LB_TSAN_ACQUIRE(m);
 		m->run(m);
 	}
 }
@@ -274,8 +276,8 @@ static int poll_sleeping(struct loop *l)
 
 	if (timeout == 0)
 		return l->poller->wait(l, 0);
-	atomic_store(&l->mailbox.is_asleep, 1); /* seq_cst: the barrier of the essay above */
-	atomic_thread_fence(memory_order_seq_cst);
+	atomic_store_explicit(&l->mailbox.is_asleep, 1, memory_order_relaxed);
+	cmm_smp_mb(); /* the barrier of the essay above */
 	if (mail_pending(&l->mailbox)) {
 		atomic_store_explicit(&l->mailbox.is_asleep, 0, memory_order_relaxed);
 		return l->poller->wait(l, 0);

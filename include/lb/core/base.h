@@ -71,6 +71,27 @@ void lb_panic_report(int fd); /* runs all of them; for handlers of fatal signals
 #endif
 #endif
 
+/*
+ * Tell the thread sanitizer of an order that liburcu makes where it cannot look: what happened before
+ * LB_TSAN_RELEASE(p) is seen after LB_TSAN_ACQUIRE(p). Nothing in ordinary builds.
+ */
+#if defined(__SANITIZE_THREAD__)
+#define LB_TSAN			1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define LB_TSAN			1
+#endif
+#endif
+#ifdef LB_TSAN
+void __tsan_acquire(void *p);
+void __tsan_release(void *p);
+#define LB_TSAN_ACQUIRE(p)	__tsan_acquire(p)
+#define LB_TSAN_RELEASE(p)	__tsan_release(p)
+#else
+#define LB_TSAN_ACQUIRE(p)	((void)(p))
+#define LB_TSAN_RELEASE(p)	((void)(p))
+#endif
+
 /**
  * LB_REGISTER() - put a pointer to @sym into the link-time table named @section
  *
