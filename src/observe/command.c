@@ -107,7 +107,7 @@ void cmd_foreach(void (*fn)(const struct cmd_kw *kw, void *arg), void *arg)
 
 /* --- replies --- */
 
-static const char *const severities[] = { "emergency", "alert", "critical", "error", "warning",
+static const char *const severities[] = { "emerg", "alert", "crit", "err", "warning",
 	"notice", "info", "debug" };
 
 void cmd_severity(struct cmd_ctx *c, int severity)

@@ -43,6 +43,7 @@ struct cmd_kw {
 #define CMD_F_MASTER		1 /* on the master socket too */
 #define CMD_F_EXPERT		2
 #define CMD_F_EXPERIMENTAL	4
+#define CMD_F_MASTER_ONLY	8
 
 struct cmd_table {
 	const struct cmd_kw *kws;

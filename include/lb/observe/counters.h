@@ -28,7 +28,8 @@ struct freq {
 	X(cli_abrt) X(srv_abrt) X(intercepted) X(dcon) X(dses) X(wrew) X(connect) X(reuse) X(eint) \
 	X(reqbin) X(reqbout) X(resbin) X(resbout)                                                  \
 	X(comp_in) X(comp_out) X(comp_byp) X(comp_rsp) X(cache_lookups) X(cache_hits)              \
-	X(cache_hint_hits) X(spliced_in) X(spliced_out)
+	X(cache_hint_hits) X(spliced_in) X(spliced_out)                                             \
+	X(log_count) /* lines logged: %lc */
 
 struct counters {
 #define X(name) uint64_t name;

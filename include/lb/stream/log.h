@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Log lines of streams and sessions, and the memory of malformed messages for 'show errors'.
+ * Thread: the worker of the stream, but for what says otherwise.
+ */
+#ifndef LB_STREAM_LOG_H
+#define LB_STREAM_LOG_H
+
+#include <lb/core/str.h>
+#include <lb/stream/stream.h>
+
+/**
+ * stream_log() - write the log line of a stream, once
+ *
+ * At its end; with option logasap when the response head is there (it then writes the '+' marks itself and later
+ * calls do nothing). Honours the log level that rules set, dontlognull, dontlog-normal, log-separate-errors,
+ * error-log-format. Without a format, the line is 'Connect from'.
+ */
+void stream_log(struct stream *s);
+
+/* At the birth of a stream: 'Connect from' where no format is configured. Optional: else stream_log() does it. */
+void stream_log_start(struct stream *s);
+
+/* Is the line to be written as soon as the response head is known (option logasap)? */
+bool stream_log_asap(const struct stream *s);
+
+/**
+ * session_log_error() - a connection that ended before any stream: refused handshake, bad PROXY header
+ * @why: text such as "Received something which does not look like a PROXY protocol header"
+ */
+void session_log_error(struct session *sess, const char *why);
+
+/* The times of a log line in ms, named as its variables; -1: never reached. */
+struct log_times {
+	int32_t Th, Ti, TR, Tq, Tw, Tc, Tr, Td, Ta, Tt, Tu;
+};
+void stream_times_log(const struct stream *s, struct log_times *lt);
+/* "21/Nov/2026:03:57:00.860" of a wall clock time into @dst[32], which is returned. */
+char *log_date_ms(char *dst, int64_t us);
+
+/* --- malformed messages --- */
+
+/**
+ * errors_capture() - keep a malformed message: the last one of each proxy and direction
+ * @ep: where it was received; its stream may not exist yet
+ * @msg: its bytes; @pos: offset of the offending one; @why: static text
+ *
+ * Costs a copy and a message to the control thread; under a flood only the count is kept. Any worker.
+ */
+void errors_capture(struct endpoint *ep, struct slice msg, uint32_t pos, const char *why);
+
+/* What 'show errors' shows: one kept message. Thread: control. */
+struct kept_error {
+	struct list node;
+	char *proxy, *other, *server, *src; /* owned; other: backend of a request, frontend of a response */
+	uint32_t proxy_id, other_id, server_id;
+	bool is_response;
+	int64_t wall_us;
+	uint64_t number; /* of all that were captured, from 0 */
+	uint32_t pos, len;
+	const char *why;
+	char *data; /* owned */
+};
+void errors_foreach(void (*fn)(const struct kept_error *e, void *arg), void *arg);
+uint64_t errors_count(void);
+
+#endif

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Listening sockets of the command line.
+ *
+ * They are opened when a generation is activated, found again by their key at the next, and closed
+ * when a generation does not name them any more. A socket in the file system is made under a
+ * temporary name and moved over the old one, so that its path always answers. While there are as
+ * many sessions as 'stats maxconn' allows, nothing is accepted: the next ones wait in the kernel's
+ * queue.
+ */
+#include "cli_priv.h"
+
+#include <lb/proxy/config.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#define BACKLOG    64
+#define RETRY_MS   100
+#define MAX_ACCEPT 16 /* per wake-up */
+
+static struct list socks = LIST_INIT(socks);
+
+/* --- accepting --- */
+
+static unsigned max_sessions(void)
+{
+	const struct config *c = atomic_load_explicit(&lb_config, memory_order_relaxed);
+
+	return c && c->global.stats_maxconn ? c->global.stats_maxconn : CLI_DEFAULT_MAXCONN;
+}
+
+static void pause_listening(struct cli_sock *s)
+{
+	if (s->is_listening)
+		loop_unwatch(this_loop(), &s->watch);
+	s->is_listening = false;
+}
+
+static void resume_listening(struct cli_sock *s)
+{
+	if (s->is_listening || cli_n_sessions() >= max_sessions())
+		return;
+	if (loop_watch_level(this_loop(), &s->watch, EPOLLIN) == 0)
+		s->is_listening = true;
+	else
+		timer_set(this_wheel(), &s->retry, deadline_in(RETRY_MS));
+}
+
+static void on_retry(struct timer *t)
+{
+	resume_listening(LB_CONTAINER_OF(t, struct cli_sock, retry));
+}
+
+/* A descriptor passed over a socket pair. Return: it, or -errno. */
+static int take_passed_fd(int from)
+{
+	char byte, control[CMSG_SPACE(sizeof(int))];
+	struct iovec iov = { &byte, 1 };
+	struct msghdr m = { .msg_iov = &iov,
+		.msg_iovlen = 1,
+		.msg_control = control,
+		.msg_controllen = sizeof(control) };
+	struct cmsghdr *c;
+	int fd;
+
+	if (recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
+		return -errno;
+	c = CMSG_FIRSTHDR(&m);
+	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+		return -ECONNABORTED;
+	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	return fd;
+}
+
+static int take_connection(struct cli_sock *s)
+{
+	int fd;
+
+	if (s->takes_fds)
+		return take_passed_fd(s->watch.fd);
+	fd = accept4(s->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return fd >= 0 ? fd : -errno;
+}
+
+static bool is_shortage(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -ENOBUFS;
+}
+
+static void on_connection(struct watch *w, uint32_t events)
+{
+	struct cli_sock *s = LB_CONTAINER_OF(w, struct cli_sock, watch);
+
+	for (unsigned i = 0; i < MAX_ACCEPT && s->is_listening; i++) {
+		int fd = take_connection(s);
+
+		if (is_shortage(fd)) {
+			pause_listening(s);
+			timer_set(this_wheel(), &s->retry, deadline_in(RETRY_MS));
+			return;
+		}
+		if (fd < 0 && fd != -ECONNABORTED && fd != -EINTR)
+			return;
+		if (fd >= 0)
+			(void)!cli_session_new(fd, s);
+		if (cli_n_sessions() >= max_sessions())
+			pause_listening(s);
+	}
+}
+
+void cli_sock_room(void)
+{
+	struct cli_sock *s;
+
+	list_for_each(s, &socks, node)
+		resume_listening(s);
+}
+
+void cli_socks_foreach(void (*fn)(const struct cli_sock *s, void *arg), void *arg)
+{
+	struct cli_sock *s;
+
+	list_for_each(s, &socks, node)
+		fn(s, arg);
+}
+
+/* --- opening --- */
+
+static void burial_free(struct burial *b)
+{
+	struct cli_sock *s = LB_CONTAINER_OF(b, struct cli_sock, burial);
+
+	free(s->key);
+	free(s->name);
+	free(s->path);
+	free(s);
+}
+
+/* Removes the path unless somebody else has put another socket there. */
+static void remove_path(const struct cli_sock *s)
+{
+	struct stat st;
+
+	if (s->path && stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
+		unlink(s->path);
+}
+
+static void sock_close(struct cli_sock *s)
+{
+	pause_listening(s);
+	timer_cancel(this_wheel(), &s->retry);
+	remove_path(s);
+	list_del(&s->node);
+	if (s->watch.fd >= 0)
+		close(s->watch.fd);
+	s->watch.fd = -1;
+	loop_bury(this_loop(), &s->burial, burial_free);
+}
+
+static bool tmp_path(const char *path, char *dst)
+{
+	size_t size = sizeof(((struct sockaddr_un *)0)->sun_path);
+
+	return snprintf(dst, size, "%s.%d.tmp", path, getpid()) < (int)size;
+}
+
+static const char *bind_path(struct cli_sock *s, const struct bind_conf *bc)
+{
+	struct addr a = bc->spec.addr;
+	struct sockaddr_storage ss;
+	char tmp[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	struct stat st;
+	socklen_t len;
+
+	if (!tmp_path(a.path, tmp))
+		return "the path is too long";
+	s->path = strdup(a.path);
+	if (!s->path)
+		return "out of memory";
+	unlink(tmp);
+	a.path = tmp;
+	len = addr_to_sockaddr(&a, &ss);
+	if (bind(s->watch.fd, (struct sockaddr *)&ss, len) < 0)
+		return strerror(errno);
+	if ((bc->unix_uid != UINT32_MAX || bc->unix_gid != UINT32_MAX) &&
+		chown(tmp, bc->unix_uid, bc->unix_gid) < 0)
+		return strerror(errno);
+	if (bc->unix_mode != UINT32_MAX && chmod(tmp, bc->unix_mode) < 0)
+		return strerror(errno);
+	if (stat(tmp, &st) < 0)
+		return strerror(errno);
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	return NULL;
+}
+
+static const char *bind_socket(struct cli_sock *s, const struct bind_conf *bc)
+{
+	struct sockaddr_storage ss;
+	socklen_t len = addr_to_sockaddr(&bc->spec.addr, &ss);
+	int one = 1, v6only = bc->v6only;
+
+	s->watch.fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (s->watch.fd < 0)
+		return strerror(errno);
+	if (ss.ss_family == AF_UNIX && !bc->spec.addr.abns)
+		return bind_path(s, bc);
+	if (ss.ss_family != AF_UNIX)
+		setsockopt(s->watch.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (ss.ss_family == AF_INET6 && (bc->v6only || bc->v4v6))
+		setsockopt(s->watch.fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+	return bind(s->watch.fd, (struct sockaddr *)&ss, len) < 0 ? strerror(errno) : NULL;
+}
+
+/* A copy of the inherited descriptor: the original stays for the next reload. */
+static const char *take_inherited(struct cli_sock *s, const struct bind_conf *bc)
+{
+	s->watch.fd = fcntl(bc->spec.fd, F_DUPFD_CLOEXEC, 3);
+	if (s->watch.fd < 0)
+		return strerror(errno);
+	fcntl(s->watch.fd, F_SETFL, fcntl(s->watch.fd, F_GETFL) | O_NONBLOCK);
+	s->takes_fds = bc->spec.kind == ADDR_SOCKPAIR;
+	return NULL;
+}
+
+static const char *open_fd(struct cli_sock *s, const struct bind_conf *bc)
+{
+	const char *why;
+
+	if (bc->spec.kind == ADDR_FD || bc->spec.kind == ADDR_SOCKPAIR)
+		why = take_inherited(s, bc);
+	else
+		why = bind_socket(s, bc);
+	if (why || s->takes_fds)
+		return why;
+	if (listen(s->watch.fd, bc->backlog ? (int)bc->backlog : BACKLOG) < 0)
+		return strerror(errno);
+	return NULL;
+}
+
+static void apply_conf(struct cli_sock *s, const struct bind_conf *bc)
+{
+	s->level = bc->cli_level ? bc->cli_level : CMD_OPERATOR;
+	s->severity = bc->cli_severity;
+}
+
+static char *name_of(const struct bind_conf *bc)
+{
+	char text[ADDR_STRLEN + 8];
+	bool is_unix = bc->spec.kind == ADDR_UNIX || bc->spec.kind == ADDR_ABNS ||
+		       bc->spec.kind == ADDR_ABNSZ;
+
+	if (!is_unix && bc->spec.kind != ADDR_INET)
+		return strdup(bc->spec.text ? bc->spec.text : "fd");
+	addr_put_port(&bc->spec.addr, text + 5, sizeof(text) - 5);
+	if (is_unix)
+		return strdup(text + 5);
+	memcpy(text, bc->spec.addr.family == AF_INET6 ? "ipv6@" : "ipv4@", 5);
+	return strdup(text);
+}
+
+static struct cli_sock *sock_new(const struct bind_conf *bc, bool is_master, const char **why)
+{
+	struct cli_sock *s = calloc(1, sizeof(*s));
+
+	*why = "out of memory";
+	if (!s)
+		return NULL;
+	list_init(&s->node);
+	timer_init(&s->retry, on_retry);
+	s->watch = (struct watch){ .fd = -1, .ready = on_connection };
+	s->is_master = is_master;
+	s->key = strdup(bc->key ? bc->key : "");
+	s->name = name_of(bc);
+	apply_conf(s, bc);
+	if (s->key && s->name)
+		*why = open_fd(s, bc);
+	return s;
+}
+
+/* A path that somebody removed or replaced behind our back is no socket of ours any more. */
+static bool is_intact(const struct cli_sock *s)
+{
+	struct stat st;
+
+	return !s->path || (stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino);
+}
+
+static struct cli_sock *find(const struct bind_conf *bc, bool is_master)
+{
+	struct cli_sock *s;
+
+	list_for_each(s, &socks, node)
+		if (s->is_master == is_master && !strcmp(s->key, bc->key ? bc->key : "") &&
+			is_intact(s))
+			return s;
+	return NULL;
+}
+
+static void discard(struct list *fresh)
+{
+	struct cli_sock *s, *tmp;
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	list_for_each_safe(s, tmp, fresh, node) {
+		if (s->path && tmp_path(s->path, path))
+			unlink(path);
+		s->ino = 0; /* the path belongs to another one still */
+		sock_close(s);
+	}
+}
+
+/* Last step: nothing can be refused any more but the move of a path. */
+static void adopt(struct cli_sock *s)
+{
+	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+
+	if (s->path && tmp_path(s->path, path) && rename(path, s->path) < 0)
+		fprintf(stderr, "cannot move a socket to %s: %s\n", s->path, strerror(errno));
+	list_del(&s->node);
+	list_append(&socks, &s->node);
+	s->is_kept = true;
+	resume_listening(s);
+}
+
+static int open_new(struct cfg_parser *p, struct bind_conf **binds, unsigned n, bool is_master,
+	struct list *fresh)
+{
+	int ret = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct cli_sock *s = find(binds[i], is_master);
+		const char *why;
+
+		if (s) {
+			s->is_kept = true;
+			continue;
+		}
+		s = sock_new(binds[i], is_master, &why);
+		if (s)
+			list_append(fresh, &s->node);
+		if (why)
+			ret = cfg_error_line(p, binds[i]->line, NULL,
+				"cannot serve commands on '%s': %s",
+				binds[i]->spec.text ? binds[i]->spec.text : "this address", why);
+	}
+	return ret;
+}
+
+static int open_all(struct cfg_parser *p, struct bind_conf **binds, unsigned n, bool is_master)
+{
+	struct list fresh = LIST_INIT(fresh);
+	struct cli_sock *s, *tmp;
+
+	list_for_each(s, &socks, node)
+		s->is_kept = s->is_master != is_master;
+	if (open_new(p, binds, n, is_master, &fresh)) {
+		discard(&fresh);
+		return -1;
+	}
+	for (unsigned i = 0; i < n; i++)
+		if ((s = find(binds[i], is_master)))
+			apply_conf(s, binds[i]);
+	/* the new ones first: a path that stays has a socket at any time */
+	list_for_each_safe(s, tmp, &fresh, node)
+		adopt(s);
+	list_for_each_safe(s, tmp, &socks, node)
+		if (!s->is_kept)
+			sock_close(s);
+	return 0;
+}
+
+int cli_open(struct cfg_parser *p, struct bind_conf **binds, unsigned n)
+{
+	return open_all(p, binds, n, false);
+}
+
+int cli_open_master(struct cfg_parser *p, struct bind_conf **binds, unsigned n)
+{
+	return open_all(p, binds, n, true);
+}
+
+void cli_close(void)
+{
+	struct cli_sock *s, *tmp;
+
+	list_for_each_safe(s, tmp, &socks, node)
+		sock_close(s);
+	cli_sessions_close();
+}
+
+void cli_init(void)
+{
+	cmd_registry_init();
+	cli_sessions_init();
+}

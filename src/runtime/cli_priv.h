@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the command line share. Control thread only. */
+#ifndef LB_RUNTIME_CLI_PRIV_H
+#define LB_RUNTIME_CLI_PRIV_H
+
+#include <lb/runtime/cli.h>
+
+#define CLI_MAX_LINE           (256u << 10) /* bytes of a command line */
+#define CLI_MAX_PAYLOAD        (16u << 20)
+#define CLI_MAX_WORDS          1024
+#define CLI_OUT_HIGH           (64u << 10) /* unsent bytes from which a reply waits for its reader */
+#define CLI_MARK_MAX           64
+#define CLI_DEFAULT_MAXCONN    10
+#define CLI_DEFAULT_TIMEOUT_MS 10000
+
+struct cli_sock { /* one listening socket */
+	struct list node;
+	struct watch watch;
+	struct timer retry; /* after a failed accept: the descriptors may have run out */
+	char *key, *name;   /* owned; name as in 'show cli sockets' */
+	char *path;         /* owned; removed when closed; NULL: none */
+	dev_t dev;          /* of the path as it was made */
+	ino_t ino;
+	uint8_t level;             /* enum cmd_level */
+	uint8_t severity;          /* enum cmd_severity */
+	bool is_master, takes_fds; /* sockpair@: connections come as passed descriptors */
+	bool is_listening;         /* watched: there is room for sessions */
+	bool is_kept;              /* named by the generation being activated */
+	struct burial burial;
+};
+
+enum cli_mode {
+	CLI_ONE_SHOT,
+	CLI_INTERACTIVE,
+	CLI_PROMPT
+};
+
+struct cli_session {
+	uint32_t magic;
+	struct list node;
+	struct watch watch;
+	struct task task;
+	struct timer idle;
+	struct burial burial;
+	enum cmd_level level;
+	enum cli_mode mode;
+	uint8_t severity;
+	bool is_master, is_timed, is_expert, is_experimental;
+	bool on_master; /* '@master' is in force: only for the prompt */
+	uint32_t timeout_ms;
+	/* input: in.ptr[start, in.len) is not consumed yet */
+	struct strbuf in;
+	size_t start, scanned;  /* no line end before scanned */
+	size_t piece, line_end; /* the line being run: next piece, and its newline */
+	bool in_line, had_piece, can_recv, is_eof;
+	/* payload being collected: in.ptr[payload, ...) until a line equals mark */
+	bool wants_payload;
+	size_t payload, payload_line;
+	char mark[CLI_MARK_MAX];
+	/* the command */
+	struct slice *words; /* owned; CLI_MAX_WORDS */
+	unsigned n_words;
+	struct cmd_ctx ctx;
+	bool has_cmd, is_closing, is_deaf; /* is_deaf: nobody reads the output any more */
+	bool is_dead;                      /* freed when the asynchronous command ends */
+	size_t reply;                      /* where the current reply begins in out */
+	struct strbuf out;
+	size_t sent;
+};
+
+#define CLI_SESSION_MAGIC 0x636c6973
+
+extern int64_t cli_start_ms; /* now_ms() of the start of the process */
+
+/* Takes over a connected descriptor. 0 or -ENOMEM (closed). */
+int cli_session_new(int fd, const struct cli_sock *from);
+void cli_sessions_close(void);
+/* A session ended: there may be room for another. */
+void cli_sock_room(void);
+void cli_sessions_init(void);
+void cli_socks_foreach(void (*fn)(const struct cli_sock *s, void *arg), void *arg);
+
+/* --- reading of command lines, see cli_line.c --- */
+
+/* Offset of the first ';' that no backslash protects, or @len. */
+size_t cli_piece_end(const char *s, size_t len);
+/* Words of @s, unescaped and NUL-terminated in place (s[len] must be writable). -E2BIG: too many.
+ */
+int cli_split(char *s, size_t len, struct slice *words, unsigned max);
+/* The last word announces a payload: "<<" or "<<MARK". Copies the mark; drops the word. 1 yes, 0
+ * no, -EINVAL. */
+int cli_payload_mark(const struct slice *words, unsigned *n, char *mark, size_t size);
+/* What to answer when no command matches; or for 'help' (@is_help). */
+void cli_put_usage(struct strbuf *out, const struct slice *words, unsigned n, bool is_help,
+	const struct cli_session *s);
+
+#endif
