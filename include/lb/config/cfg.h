@@ -69,6 +69,7 @@ struct cfg_parser {
 	const char *default_path_base; /* directory that relative file names start from; NULL: the cwd */
 	bool is_reload;		/* some things cannot change any more */
 	bool check_only;
+	bool ignore_unresolved;	/* -dr: a server whose name cannot be looked up is left without address */
 	bool is_negated, is_reset; /* the line began with "no", with "default" */
 	uint32_t caps;		/* the open section's; a defaults section with a name has CFG_DEF_NAMED too */
 	struct list *files;	/* where struct cfg_file go; NULL: kept by the reader */

@@ -42,6 +42,7 @@ struct tune {
 	bool do_not_close_on_insecure_te; /* h1-do-not-close-on-insecure-transfer-encoding */
 	bool reject_privileged_ports_tcp;
 	bool pp2_never_send_local;
+	bool is_stopping;	      /* a soft stop was asked for; set once, by control */
 	uint32_t spread_checks_pct;   /* spread-checks, 0..50: checks' intervals vary by so much */
 	uint32_t max_spread_checks_ms; /* max-spread-checks; 0: no bound */
 	uint32_t vars_max_total, vars_max_proc, vars_max_sess, vars_max_txn, vars_max_reqres,

@@ -36,7 +36,6 @@ struct bind_conf { /* one address of one bind line; in the generation's arena */
 	bool is_cli;		/* stats socket: served by the control thread */
 	uint8_t cli_level;	/* enum cmd_level */
 	uint8_t cli_severity;
-	bool is_master;		/* the socket of -S: commands may begin with @1, @master... */
 	void *ext_tls;		/* the tls module's part; NULL: clear text */
 };
 

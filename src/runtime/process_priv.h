@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What the parts of the process's life share. Control thread only. */
+#ifndef LB_RUNTIME_PROCESS_PRIV_H
+#define LB_RUNTIME_PROCESS_PRIV_H
+
+#include <lb/proxy/config.h>
+#include <lb/runtime/process.h>
+
+struct process_args {       /* the command line; texts are argv's */
+	const char **paths; /* owned; of -f and -- */
+	unsigned n_paths;
+	bool check, verbose, quiet, daemon, foreground, master_worker, notify;
+	bool warnings_are_errors, want_diag, ignore_unresolved, no_splice, list_libs;
+	const char *chdir, *pidfile, *localpeer, *master_socket, *list;
+	uint32_t maxconn, default_maxconn, memory_mb; /* 0: not given */
+	int *old_pids;                                /* owned */
+	unsigned n_old_pids;
+	int old_signal;  /* SIGUSR1: -sf, SIGTERM: -st */
+	uint32_t poison; /* -dM: 0x100 | byte; 0: none */
+};
+
+struct process {
+	struct process_args args;
+	struct bind_conf **master_binds; /* of -S; in the arena of the generation in force */
+	unsigned n_master_binds;
+	int64_t start_us, start_mono_ms;
+	unsigned n_reloads;
+	int exit_code;
+	bool is_ready;      /* started: notifications and logs make sense */
+	bool is_confined;   /* after chroot */
+	const char *chroot; /* owned copy, for messages; NULL: none */
+	int daemon_pipe;    /* to the waiting parent; -1: none */
+};
+
+extern struct process lb_process;
+
+/* --- args.c --- */
+/* Return: true to go on; false with *exit_code set. */
+bool args_parse(struct process_args *a, int argc, char **argv, int *exit_code);
+void args_free(struct process_args *a);
+
+/* --- load.c --- */
+/* Reads and resolves into @p->config. 0 or -1 (in @p->diag). */
+int process_load(struct cfg_parser *p);
+struct cfg_parser process_parser(struct config *c, struct cfg_diag *diag);
+/* Reports each setting that differs from the generation in force and cannot change. 0 or -1. */
+int process_check_fixed(struct cfg_parser *p, const struct global_conf *now);
+
+/* --- limits.c --- */
+/* Works out maxconn and the descriptors it takes, raises the limits. 0 or -1 (reported). */
+int limits_apply(struct cfg_parser *p, struct config *c);
+void limits_memory(const struct process_args *a);
+
+/* --- privileges.c --- */
+int privileges_drop(struct cfg_parser *p, const struct global_conf *g);
+void privileges_seal(const struct global_conf *g); /* after the workers have started */
+
+/* --- notify.c --- */
+void notify_open(bool is_wanted);
+void notify_ready(void);
+void notify_reloading(void);
+void notify_reloaded(bool is_good);
+void notify_stopping(void);
+void notify_extend(uint32_t ms); /* more time to stop in */
+
+/* --- signals.c --- */
+void signals_block(void);
+int signals_init(void); /* 0 or -errno; after threads_init() */
+
+/* --- listing.c, version.c --- */
+bool listing_print(const char *classes); /* -dK; false: unknown class */
+void version_print(bool is_long, const char *quiet);
+
+#endif
