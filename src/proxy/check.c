@@ -62,8 +62,6 @@ static void check_tcp_mode(struct cfg_parser *p, const struct proxy *px)
 		cfg_warn_line(p, px->line, NULL,
 			"'monitor-uri' has no effect in %s '%s', which is in mode tcp", px_kind(px),
 			px->name);
-	if (px->check_proto && px->check_proto->type == CHECK_HTTP)
-		return; /* checking by HTTP what is relayed as TCP is common and works */
 }
 
 /* An action that answers, so that no backend is needed for it. */

@@ -40,6 +40,32 @@ struct config *config_new(void)
 	return c;
 }
 
+void config_parser_init(struct cfg_parser *p, struct config *c, struct cfg_diag *diag)
+{
+	memset(p, 0, sizeof(*p));
+	p->arena = &c->arena;
+	p->config = c;
+	p->diag = diag;
+	p->files = &c->files;
+	p->userlists = &c->userlists;
+	p->http_errors = &c->http_errors;
+}
+
+/* The page of the backend, else of the frontend; NULL: the built-in one. */
+static const struct http_reply *error_page_of(const struct smp_env *env, unsigned status)
+{
+	const struct http_reply *page = env->be ? http_errors_own(&env->be->errors, status) : NULL;
+
+	if (!page && env->fe && env->fe != env->be)
+		page = http_errors_own(&env->fe->errors, status);
+	return page;
+}
+
+void proxies_init(void)
+{
+	http_error_page_of = error_page_of;
+}
+
 static void release_binds(struct bind_conf **binds, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++)
@@ -69,7 +95,6 @@ void config_free(struct config **cp)
 	LB_ASSERT(c->magic == CONFIG_MAGIC);
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		release_proxy(c->proxies[i]);
-	release_binds(c->global.stats_sockets, c->global.n_stats_sockets);
 	if (c->refs)
 		log_close(&c->global.log);
 	free(c->refs);

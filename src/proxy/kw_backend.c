@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Keywords of backends other than servers and rules: balancing, retries, reuse, source, checks. */
+/* Keywords of backends other than rules: balancing, retries, reuse, servers. */
 #include <lb/proxy/config.h>
+#include <lb/server/parse.h>
 
 #include "proxy_priv.h"
-
-#include <net/if.h>
 
 /* --- balancing --- */
 
@@ -145,71 +144,69 @@ static int parse_retry_on(struct cfg_parser *p, void *obj, struct cfg_args *args
 	return 0;
 }
 
-/* --- source <address>[:<ports>] [usesrc { client | clientip }] [interface <name>] --- */
-
-static int parse_usesrc(struct cfg_parser *p, struct cfg_args *args, struct connect_opts *o)
-{
-	const struct cfg_word *w = cfg_need(p, args, "client or clientip");
-
-	if (!w)
-		return -1;
-	if (strcmp(w->str, "client") != 0 && strcmp(w->str, "clientip") != 0)
-		return cfg_error(p, w,
-			"only 'usesrc client' and 'usesrc clientip' are supported, got '%s'",
-			w->str);
-	o->is_transparent = true;
-	return 0;
-}
-
-static int parse_interface(struct cfg_parser *p, struct cfg_args *args, struct connect_opts *o)
-{
-	const struct cfg_word *w = cfg_need(p, args, "the name of an interface");
-
-	if (!w)
-		return -1;
-	if (w->len == 0 || w->len >= IFNAMSIZ)
-		return cfg_error(p, w, "'%s' is not the name of an interface", w->str);
-	o->interface = w->str;
-	return 0;
-}
+/* --- servers --- */
 
 static int parse_source(struct cfg_parser *p, void *obj, struct cfg_args *args,
 	const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
-	const struct cfg_word *w = cfg_next(args);
-	struct connect_opts o = { 0 };
-	struct addr_spec spec;
 
 	if (cfg_is_negated(p)) {
-		px->source = o;
-		return 0;
+		memset(&px->source, 0, sizeof(px->source));
+		return cfg_no_more(p, args);
 	}
-	if (!w)
-		return cfg_error(p, cfg_last(args), "'source' expects an address");
-	memset(&spec, 0, sizeof(spec));
-	if (addr_parse(p, w, 0, slice_make(w->str, w->len), ADDR_P_BIND | ADDR_P_PORT_OPT, &spec) < 0)
-		return -1;
-	if (spec.kind != ADDR_INET)
-		return cfg_error(p, w, "the source of a connection is an IP address, got '%s'", w->str);
-	o.source = spec.addr;
-	o.source.port = 0;
-	o.source_port_first = spec.has_port ? spec.addr.port : 0;
-	o.source_port_last = spec.has_port ? LB_MAX(spec.port_last, spec.addr.port) : 0;
-	while ((w = cfg_next(args))) {
-		int bad;
+	return server_parse_source(p, &px->source, args) < 0 ? -1 : cfg_no_more(p, args);
+}
 
-		if (strcmp(w->str, "usesrc") == 0)
-			bad = parse_usesrc(p, args, &o);
-		else if (strcmp(w->str, "interface") == 0)
-			bad = parse_interface(p, args, &o);
-		else
-			bad = cfg_error(p, w, "expected usesrc or interface, got '%s'", w->str);
-		if (bad)
-			return -1;
-	}
-	px->source = o;
+static int add_server(struct cfg_parser *p, struct proxy *px, struct server_conf *sc)
+{
+	struct server_conf **v = px_push(p, px->servers, px->n_servers, sizeof(*v));
+
+	if (!v)
+		return -1;
+	v[px->n_servers++] = sc;
+	px->servers = v;
 	return 0;
+}
+
+static int parse_server(struct cfg_parser *p, void *obj, struct cfg_args *args,
+	const struct cfg_kw *kw)
+{
+	struct proxy *px = obj;
+	struct server_conf *sc;
+
+	if (server_parse_line(p, px, px->default_server, args, &sc) < 0)
+		return -1;
+	return add_server(p, px, sc);
+}
+
+static int parse_server_template(struct cfg_parser *p, void *obj, struct cfg_args *args,
+	const struct cfg_kw *kw)
+{
+	struct proxy *px = obj;
+	struct server_conf **v;
+	unsigned n;
+
+	if (server_parse_template(p, px, px->default_server, args, &v, &n) < 0)
+		return -1;
+	for (unsigned i = 0; i < n; i++)
+		if (add_server(p, px, v[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* Inherited settings are shared until the section adds its own. */
+static int parse_default_server(struct cfg_parser *p, void *obj, struct cfg_args *args,
+	const struct cfg_kw *kw)
+{
+	struct proxy *px = obj;
+
+	if (px->default_server && px->default_server == px->defaults->default_server) {
+		px->default_server = server_conf_dup(p->arena, px->default_server);
+		if (!px->default_server)
+			return px_no_memory(p);
+	}
+	return server_parse_default(p, px, &px->default_server, args);
 }
 
 /* clang-format off */
@@ -229,6 +226,16 @@ static const struct cfg_kw backend_kws[] = {
 	{ .name = "retry-on", .scope = CFG_PROXY, .where = CFG_ANY_BE, .min_args = 1, .max_args = 255,
 	  .parse = parse_retry_on, .usage = "retry-on <condition>...",
 	  .help = "failures that are worth another attempt", .flags = "+1" },
+	{ .name = "server", .scope = CFG_PROXY, .where = IN_BE, .min_args = 2, .max_args = 255,
+	  .parse = parse_server, .usage = "server <name> <address>[:<port>] [<option>...]",
+	  .help = "one server of the backend" },
+	{ .name = "server-template", .scope = CFG_PROXY, .where = IN_BE, .min_args = 3, .max_args = 255,
+	  .parse = parse_server_template,
+	  .usage = "server-template <prefix> { <n> | <low>-<high> } <address>[:<port>] [<option>...]",
+	  .help = "several servers from one line" },
+	{ .name = "default-server", .scope = CFG_PROXY, .where = CFG_ANY_BE, .min_args = 1,
+	  .max_args = 255, .parse = parse_default_server, .usage = "default-server <option>...",
+	  .help = "options of the server lines behind it" },
 	{ .name = "source", .scope = CFG_PROXY, .where = CFG_ANY_BE, .max_args = 255, .can_negate = true,
 	  .parse = parse_source,
 	  .usage = "source <address>[:<port>[-<port>]] [usesrc { client | clientip }] [interface <name>]",

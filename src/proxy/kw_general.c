@@ -43,6 +43,7 @@ static int parse_id(struct cfg_parser *p, void *obj, struct cfg_args *args, cons
 	if (cfg_uint(p, cfg_next(args), 1, INT32_MAX, &id) < 0)
 		return -1;
 	px->id = (uint32_t)id;
+	px->id_is_forced = true;
 	return 0;
 }
 

@@ -135,5 +135,7 @@ int config_resolve(struct cfg_parser *p)
 		derive(px);
 		check_proxy(p, px);
 	}
+	if (!bad)
+		bad = resolve_tracks(p);
 	return bad || cfg_verdict(p->diag) < 0 ? -1 : 0;
 }

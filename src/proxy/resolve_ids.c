@@ -12,6 +12,9 @@
 
 #include <stdlib.h>
 
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
 #define FIRST_PROXY_ID		2
 
 struct numbered {
@@ -83,6 +86,44 @@ static int number(const struct numbering *nu, uint32_t first)
 	return bad;
 }
 
+static int report_same_name(struct cfg_parser *p, const struct server_conf *first,
+	const struct server_conf *second)
+{
+	cfg_error_line(p, second->line, &second->line->words[1], "server '%s' is defined twice",
+		second->name);
+	cfg_note(p, first->line, &first->line->words[1], "it is first defined here");
+	return -1;
+}
+
+/* A hash over the names of one backend: some have ten thousand servers. */
+static int check_server_names(struct cfg_parser *p, const struct proxy *px)
+{
+	uint32_t mask = 15, *slots;
+	int bad = 0;
+
+	while (mask < 2 * px->n_servers)
+		mask = mask * 2 + 1;
+	slots = calloc(mask + 1, sizeof(*slots));
+	if (!slots)
+		return px_no_memory(p);
+	for (unsigned i = 0; i < px->n_servers; i++) {
+		const struct server_conf *sc = px->servers[i], *other = NULL;
+		uint32_t h = (uint32_t)XXH3_64bits(sc->name, strlen(sc->name));
+
+		for (; slots[h & mask]; h++) {
+			other = px->servers[slots[h & mask] - 1];
+			if (strcmp(other->name, sc->name) == 0)
+				break;
+		}
+		if (slots[h & mask])
+			bad = report_same_name(p, other, sc);
+		else
+			slots[h & mask] = i + 1;
+	}
+	free(slots);
+	return bad;
+}
+
 static int number_servers(struct numbering *nu, struct proxy *px)
 {
 	nu->n = px->n_servers;
@@ -129,6 +170,8 @@ int resolve_ids(struct cfg_parser *p)
 	nu.what = "proxy";
 	bad |= number(&nu, FIRST_PROXY_ID);
 	for (unsigned i = 0; i < c->n_proxies; i++) {
+		if (c->proxies[i]->n_servers > 1)
+			bad |= check_server_names(p, c->proxies[i]);
 		bad |= number_servers(&nu, c->proxies[i]);
 		bad |= number_binds(&nu, c->proxies[i]);
 	}

@@ -123,6 +123,7 @@ static void disown(struct proxy *px)
 	struct proxy *def = px->defaults;
 
 	px->id = 0;
+	px->id_is_forced = false;
 	px->options_set = 0;
 	px->description = px->guid = NULL;
 	memset(&px->acls, 0, sizeof(px->acls));
@@ -249,6 +250,7 @@ static int begin_proxy(struct cfg_parser *p, struct cfg_args *args, const struct
 	if (!grown || config_add(p, px) < 0)
 		return -1;
 	c->proxies = grown;
+	px->index = c->n_proxies;
 	c->proxies[c->n_proxies++] = px;
 	return 0;
 }

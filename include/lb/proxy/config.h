@@ -48,7 +48,8 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 struct config_refs { /* of one worker */
 	uint64_t n;	 /* [owner] streams */
 	bool is_retired; /* [owner] report when n gets to 0 */
-	struct mail mail; /* to the worker: the generation retires; back to control: n is 0 */
+	struct mail retire_mail; /* to the worker, and back to say that it knows */
+	struct mail idle_mail;	 /* to control: n is 0 */
 	struct config *config;
 } LB_CACHE_ALIGNED;
 
@@ -66,7 +67,8 @@ struct config {
 	struct config_index *index; /* hash for config_find_*, and what the parser must remember */
 	struct config_refs *refs; /* n_workers + 1; made at activation */
 	unsigned n_refs;
-	unsigned n_busy_workers;  /* [control] threads that have not reported yet, while being retired */
+	unsigned n_unaware;	  /* [control] threads that do not know yet that it retires */
+	unsigned n_busy;	  /* [control] threads whose n was not 0 yet since */
 	struct rcu_head rcu;	  /* the grace period before it is freed */
 	struct mail free_mail;
 };
@@ -74,6 +76,8 @@ struct config {
 extern _Atomic(struct config *) lb_config; /* [rcu] the generation in force */
 
 struct config *config_new(void);
+/* Sets @p up to read files into @c, its messages going to @diag. */
+void config_parser_init(struct cfg_parser *p, struct config *c, struct cfg_diag *diag);
 void config_free(struct config **c); /* never activated, or retired and unused */
 struct proxy *config_find_frontend(const struct config *c, const char *name);
 struct proxy *config_find_backend(const struct config *c, const char *name);
@@ -83,6 +87,8 @@ const struct server_conf *config_find_server(const struct config *c, const struc
 
 /* After all files are read: names to pointers, derived settings, final checks. 0 or -1 (reported). */
 int config_resolve(struct cfg_parser *p);
+/* Installs what lower layers ask of proxies (error pages). Once, at start-up. */
+void proxies_init(void);
 /**
  * config_activate() - put @c in force, in place of the current one if any
  * Binds what is new, matches runtime objects, publishes, retires the old generation.
@@ -90,6 +96,8 @@ int config_resolve(struct cfg_parser *p);
  * Return: 0 or -1 (reported to @p's diagnostics). Thread: control.
  */
 int config_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary);
+/* Generations that streams still hold; a statistic. Thread: control. */
+unsigned config_n_retiring(void);
 
 static inline void config_hold(struct config *c)
 {

@@ -81,6 +81,8 @@ struct proxy {
 	const struct cfg_line *line;
 	uint32_t caps;		/* CFG_FE | CFG_BE | CFG_LI | CFG_DEF */
 	uint32_t id;		/* iid */
+	uint32_t index;		/* in config->proxies */
+	bool id_is_forced;	/* 'id' was given */
 	enum proxy_mode mode;
 	struct proxy *defaults;	/* the section it came from; NULL */
 	bool disabled;

@@ -33,6 +33,9 @@ struct proxy_rt {
 	uint64_t down_time_ms, n_down;	/* [control] */
 	bool is_down;			/* [control] no usable server left */
 	struct list node;		/* [control] all living ones */
+	struct proxy_rt *hash_next;	/* [control] */
+	struct rcu_head rcu;		/* before it is freed */
+	struct mail free_mail;
 	atomic_uint n_fe_conns LB_CACHE_ALIGNED; /* [atomic] connections: maxconn of the frontend */
 	pthread_spinlock_t queue_lock LB_CACHE_ALIGNED;
 	struct list queue;		/* [lock: queue_lock] struct pend_conn, by priority then age */
@@ -44,6 +47,8 @@ struct proxy_rt *proxy_rt_find(const char *name, uint32_t caps); /* control; bor
 struct proxy_rt *proxy_rt_new(const char *name, uint32_t caps);	 /* one reference */
 struct proxy_rt *proxy_rt_ref(struct proxy_rt *rt);
 void proxy_rt_unref(struct proxy_rt **rt);
+/* Removed from the configuration: no longer found; freed with its last reference. Thread: control. */
+void proxy_rt_make_dead(struct proxy_rt *rt);
 void proxy_rts_foreach(void (*fn)(struct proxy_rt *rt, void *arg), void *arg);
 
 #endif
