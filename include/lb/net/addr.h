@@ -19,8 +19,12 @@ struct addr {
 	};
 };
 
+/* Return: the length to pass with it; 0 for an address of no family. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);
+/* Of an AF_UNIX address only the family and .abns are kept: .path is "". See addr_unix_path(). */
 void addr_from_sockaddr(struct addr *a, const struct sockaddr_storage *ss, socklen_t len);
+/* The path or abstract name (without its first NUL) inside @ss; empty for unnamed sockets. */
+struct slice addr_unix_path(const struct sockaddr_storage *ss, socklen_t len);
 bool addr_eq(const struct addr *a, const struct addr *b); /* port included */
 #define ADDR_STRLEN		128
 /* "192.0.2.1", "::1", "unix" paths as given; without port. Return: @dst. */
@@ -34,7 +38,8 @@ struct addr_spec { /* one element of a bind list, or a server's address */
 	enum addr_kind kind;
 	struct addr addr;     /* port: the first */
 	uint16_t port_last;   /* ranges: 80-90; else equal to addr.port */
-	bool has_port, port_is_relative; /* server: "+100" / "-100" map the incoming port */
+	bool has_port;		/* a port was given, and not 0 */
+	bool port_is_relative;	/* server: "+100" / "-100" map the incoming port; addr.port is 0 */
 	int32_t port_offset;
 	int fd;		      /* ADDR_FD, ADDR_SOCKPAIR */
 	bool is_stream;	      /* false: udp@ and the like */
@@ -47,6 +52,7 @@ struct addr_spec { /* one element of a bind list, or a server's address */
 #define ADDR_P_PORT_NONE	4 /* no port may be given */
 #define ADDR_P_RESOLVE		8 /* names are looked up now; else host is set and family 0 */
 #define ADDR_P_RELATIVE		16 /* "+n" and "-n" ports allowed */
+#define ADDR_P_DGRAM		32 /* udp@ and the like are allowed; else refused with a reason */
 
 /**
  * addr_parse() - one address in the text of a word
