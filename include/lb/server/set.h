@@ -20,7 +20,10 @@ struct balance_conf { /* in the generation's arena, part of struct proxy */
 	uint32_t arg;		 /* random(n), depth, len... */
 	struct expr *expr;	 /* hash <expr> */
 	const char *name_arg;	 /* header or parameter name */
-	uint8_t hash_type, hash_func, hash_mod; /* map-based, consistent; sdbm, djb2, wt6, crc32; none, avalanche */
+	uint8_t hash_type, hash_func, hash_mod; /* enum hash_type, hash_func, hash_mod of <lb/balance/balance.h> */
+	uint16_t uri_len, uri_depth; /* balance uri; 0: no bound */
+	bool uri_whole, uri_path_only; /* balance uri: query included; from the path on */
+	bool domain_only;	 /* balance hdr(): use_domain_only */
 	uint32_t balance_factor; /* hash-balance-factor; 0: none */
 };
 
