@@ -70,8 +70,6 @@ struct cli_session {
 
 #define CLI_SESSION_MAGIC 0x636c6973
 
-extern int64_t cli_start_ms; /* now_ms() of the start of the process */
-
 /* Takes over a connected descriptor. 0 or -ENOMEM (closed). */
 int cli_session_new(int fd, const struct cli_sock *from);
 void cli_sessions_close(void);

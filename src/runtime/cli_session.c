@@ -19,6 +19,7 @@
 #include "cli_priv.h"
 
 #include <lb/proxy/config.h>
+#include <lb/runtime/process.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -32,7 +33,6 @@
 
 static struct list sessions = LIST_INIT(sessions);
 static unsigned n_sessions;
-int64_t cli_start_ms;
 
 static void session_work(struct cli_session *s);
 
@@ -219,7 +219,7 @@ static void flush(struct cli_session *s)
 
 static void put_prompt(struct cli_session *s)
 {
-	uint64_t up = (uint64_t)(now_ms() - cli_start_ms) / 1000;
+	uint64_t up = (uint64_t)process_uptime_ms() / 1000;
 
 	if (s->mode != CLI_PROMPT)
 		return;
@@ -567,5 +567,4 @@ static void session_work(struct cli_session *s)
 void cli_sessions_init(void)
 {
 	cmd_finished = on_finished;
-	cli_start_ms = now_ms();
 }
