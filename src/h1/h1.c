@@ -287,6 +287,7 @@ static void read_response(struct h1s *s)
 		return;
 	if (conn->is_eof || conn->is_failed) {
 		s->keep = false;
+		s->ep.wire_in += s->c->rx ? buf_len(s->c->rx) : 0; /* a head cut short is not no answer */
 		s->ep.flags |= EP_F_ABORTED | EP_F_ERROR;
 		s->ep.err = conn->error;
 	}

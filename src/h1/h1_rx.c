@@ -16,6 +16,8 @@
 void h1_rx_consume(struct h1c *c, uint32_t len)
 {
 	c->rx->head += len;
+	if (c->s)
+		c->s->ep.wire_in += len;
 	if (c->rx->head < c->rx->tail)
 		return;
 	buf_unref(&c->rx);
@@ -85,8 +87,6 @@ ssize_t h1_fill(struct h1c *c, bool ahead)
 		drop_empty_rx(c);
 	}
 	buf_unref(&next);
-	if (r > 0 && c->s)
-		c->s->ep.wire_in += (uint64_t)r;
 	return r;
 }
 
@@ -116,6 +116,7 @@ static enum h1_result bad_head(struct h1s *s)
 {
 	struct buf *b = s->c->rx;
 
+	s->ep.wire_in += buf_len(b);
 	if (mux_upper.capture_error)
 		mux_upper.capture_error(&s->ep, slice_make(b->data + b->head, buf_len(b)),
 			s->parser.err_pos, s->parser.err ? s->parser.err : "invalid message");

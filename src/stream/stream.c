@@ -621,28 +621,6 @@ static bool server_conn_idle(struct conn *c)
 	return idle_put(c, conf);
 }
 
-static void capture(struct endpoint *ep, struct slice msg, uint32_t pos, const char *why)
-{
-	const struct stream *s = ep->strm;
-	struct conn *c = ep->conn;
-	struct error_capture e = {
-		.is_response = c->is_server_side, .msg = msg, .pos = pos, .why = why
-	};
-	const struct bind_conf *bc;
-
-	if (s) {
-		e.fe = s->fe;
-		e.be = s->be;
-		e.srv = s->srv;
-		e.src = &s->client->conn->src;
-	} else if ((bc = atomic_load_explicit(&c->listener->conf, memory_order_acquire))) {
-		e.fe = bc->fe;
-		e.src = &c->src;
-	}
-	if (e.fe)
-		errors_capture(&e);
-}
-
 static const struct http_reply *error_page_of(const struct smp_env *env, unsigned status)
 {
 	const struct http_reply *r = env->be ? http_errors_own(&env->be->errors, status) : NULL;
@@ -656,6 +634,6 @@ void stream_layer_init(void)
 	mux_upper.new_request = new_request;
 	mux_upper.notify = notify;
 	mux_upper.idle = server_conn_idle;
-	mux_upper.capture_error = capture;
+	mux_upper.capture_error = errors_capture;
 	http_error_page_of = error_page_of;
 }
