@@ -251,7 +251,7 @@ static bool take_question(struct cursor *c, const char *flag, int *exit_code)
 	return false;
 }
 
-bool args_parse(struct process_args *a, int argc, char **argv, int *exit_code)
+bool cmdline_parse(struct process_args *a, int argc, char **argv, int *exit_code)
 {
 	struct cursor c = { .argc = argc, .i = 1, .argv = argv };
 

@@ -36,7 +36,7 @@ extern struct process lb_process;
 
 /* --- args.c --- */
 /* Return: true to go on; false with *exit_code set. */
-bool args_parse(struct process_args *a, int argc, char **argv, int *exit_code);
+bool cmdline_parse(struct process_args *a, int argc, char **argv, int *exit_code);
 void args_free(struct process_args *a);
 
 /* --- load.c --- */
