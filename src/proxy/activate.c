@@ -2,23 +2,24 @@
 /*
  * Putting a generation in force.
  *
- * First everything that can fail: runtime objects are found or made, sockets opened, logs connected. Up to there
- * workers see nothing of it, and config_free() of the new generation undoes all but the sockets. Then the
- * commit, which cannot fail, in an order that leaves no moment without an answer:
+ * First everything that can fail: runtime objects are found or made, sockets opened, logs
+ * connected. Up to there workers see nothing of it, and config_free() of the new generation undoes
+ * all but the sockets. Then the commit, which cannot fail, in an order that leaves no moment
+ * without an answer:
  *
  *   1. proxies and servers learn their new settings, changed server sets are published,
  *      so that a request of either generation finds servers
  *   2. lb_config is replaced: new requests belong to the new generation
  *   3. listeners: kept ones are pointed to the new generation, new ones start, removed ones stop
- *   4. the old generation retires (retire.c): what it alone had goes when nobody can be using it any more
+ *   4. the old generation retires (retire.c): what it alone had goes when nobody can be using it
+ * any more
  *
- * Identity: a proxy is found again by name and kind, a server by its name in the backend, a listener by its key.
- * Thread: control.
+ * Identity: a proxy is found again by name and kind, a server by its name in the backend, a
+ * listener by its key. Thread: control.
  */
 #include <lb/check/check.h>
 
 #include "activate_priv.h"
-
 
 /* --- runtime objects --- */
 
@@ -36,8 +37,8 @@ static int attach_proxy(struct activation *act, struct proxy *px)
 }
 
 /*
- * The living server of that name. Both lists are mostly in the same order, so the search begins at @cursor,
- * which makes a whole backend cost its length, not its square.
+ * The living server of that name. Both lists are mostly in the same order, so the search begins at
+ * @cursor, which makes a whole backend cost its length, not its square.
  */
 static struct server *find_server(struct proxy_rt *rt, const char *name, struct list **cursor)
 {
@@ -165,8 +166,8 @@ static void commit_state(const struct proxy *px, const struct proxy *old)
 }
 
 /* 'set maxconn frontend' stays unless the file says another number than before. */
-static void commit_maxconn(const struct activation *act, const struct proxy *px,
-	const struct proxy *old)
+static void commit_maxconn(
+	const struct activation *act, const struct proxy *px, const struct proxy *old)
 {
 	uint32_t is = atomic_load(&px->rt->fe_maxconn);
 	uint32_t want = px->maxconn ? px->maxconn : lb_tune.maxconn;
@@ -256,6 +257,7 @@ static void commit_servers(const struct activation *act)
 
 static void commit_checks(const struct config *c)
 {
+	check_spread_pct = c->global.spread_checks;
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		for (unsigned j = 0; j < c->proxies[i]->n_servers; j++)
 			check_apply_conf(c->proxies[i]->servers[j]->rt, c->proxies[i]->servers[j]);
@@ -308,8 +310,9 @@ static void commit(struct activation *act, struct strbuf *summary)
 
 int config_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary)
 {
-	struct activation act = { .p = p, .c = c, .old = atomic_load(&lb_config),
-		.old_maxconn = lb_tune.maxconn };
+	struct activation act = {
+		.p = p, .c = c, .old = atomic_load(&lb_config), .old_maxconn = lb_tune.maxconn
+	};
 	struct tune before = lb_tune;
 
 	LB_ASSERT_CONTROL();

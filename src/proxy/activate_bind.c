@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Sockets of a new generation: what is bound already is kept, what is new is opened before anything else
- * changes, what is gone is closed last.
+ * Sockets of a new generation: what is bound already is kept, what is new is opened before anything
+ * else changes, what is gone is closed last.
  */
 #include "activate_priv.h"
 
 #include <string.h>
 
 /* The living listener of @bc: first where it was in the file before, then anywhere. */
-static struct listener *find_living(const struct proxy *old, const struct bind_conf *bc,
-	unsigned *cursor)
+static struct listener *find_living(
+	const struct proxy *old, const struct bind_conf *bc, unsigned *cursor)
 {
 	for (unsigned i = 0; old && i < old->n_binds; i++) {
 		unsigned at = (*cursor + i) % old->n_binds;
@@ -58,7 +58,8 @@ static int open_new(struct activation *act, struct bind_conf *bc)
 	other = same_address(act->old, bc);
 	if (other)
 		return cfg_error_line(act->p, bc->line, address_word(bc),
-			"'%s' is bound already as '%s', and what these options set cannot change on a "
+			"'%s' is bound already as '%s', and what these options set cannot change "
+			"on a "
 			"bound socket: %s",
 			bc->key, other->key, err);
 	return cfg_error_line(act->p, bc->line, address_word(bc), "'%s': %s", bc->key, err);
@@ -73,7 +74,8 @@ static int check_threads(struct activation *act, const struct bind_conf *bc)
 		if (bc->threads[i / 64] >> (i % 64) & 1)
 			return 0;
 	return cfg_error_line(act->p, bc->line, NULL,
-		"none of the threads that may serve this socket exists: there are %u", lb_n_workers);
+		"none of the threads that may serve this socket exists: there are %u",
+		lb_n_workers);
 }
 
 static int bind_proxy(struct activation *act, struct proxy *px)
@@ -146,8 +148,8 @@ static void point_kept(const struct config *c)
 			struct bind_conf *bc = c->proxies[i]->binds[j];
 
 			if (bc->listener)
-				atomic_store_explicit(&bc->listener->conf, bc,
-					memory_order_release);
+				atomic_store_explicit(
+					&bc->listener->conf, bc, memory_order_release);
 		}
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Settings that a running process cannot change: a reload which would is refused, each by its name. */
+/* Settings that a running process cannot change: a reload which would is refused, each by its name.
+ */
 #include "activate_priv.h"
 
 /* The last line of a global section that begins with @name. */
@@ -9,10 +10,8 @@ static const struct cfg_line *find_line(const struct config *c, const char *name
 	const struct cfg_file *f;
 	bool is_global = false;
 
-	list_for_each(f, &c->files, node)
-	{
-		list_for_each(line, &f->lines, node)
-		{
+	list_for_each(f, &c->files, node) {
+		list_for_each(line, &f->lines, node) {
 			if (!line->n_words)
 				continue;
 			if (line->is_section)
@@ -29,7 +28,8 @@ static int refuse(struct activation *act, const char *name, const char *was)
 	const struct cfg_line *line = find_line(act->c, name);
 
 	cfg_say(act->p, CFG_ERROR, line, NULL,
-		"'%s' cannot change while lb runs (it is %s now): keep it, or restart lb", name, was);
+		"'%s' cannot change while lb runs (it is %s now): keep it, or restart lb", name,
+		was);
 	return -1;
 }
 
@@ -91,10 +91,10 @@ int activate_check_fixed(struct activation *act)
 	bad |= check_threads(act);
 	bad |= check_number(act, "tune.bufsize", was->tune.bufsize, is->tune.bufsize);
 	bad |= check_number(act, "tune.maxrewrite", was->tune.maxrewrite, is->tune.maxrewrite);
-	bad |= check_number(act, "tune.maxpollevents", was->tune.max_poll_events,
-		is->tune.max_poll_events);
-	bad |= check_number(act, "tune.runqueue-depth", was->tune.runqueue_depth,
-		is->tune.runqueue_depth);
+	bad |= check_number(
+		act, "tune.maxpollevents", was->tune.max_poll_events, is->tune.max_poll_events);
+	bad |= check_number(
+		act, "tune.runqueue-depth", was->tune.runqueue_depth, is->tune.runqueue_depth);
 	bad |= check_number(act, "ulimit-n", was->ulimit_n, is->ulimit_n);
 	bad |= check_text(act, "chroot", was->chroot, is->chroot);
 	bad |= check_cpu_map(act);

@@ -8,10 +8,11 @@
 struct activation {
 	struct cfg_parser *p;
 	struct config *c;
-	struct config *old;	     /* NULL: the first one */
-	const struct proxy **old_px; /* by index in c->proxies: what it takes over from; NULL: new */
-	uint32_t old_maxconn;	     /* the global one before */
-	struct bind_conf **bound;    /* sockets opened by this activation */
+	struct config *old; /* NULL: the first one */
+	const struct proxy *
+		*old_px;          /* by index in c->proxies: what it takes over from; NULL: new */
+	uint32_t old_maxconn;     /* the global one before */
+	struct bind_conf **bound; /* sockets opened by this activation */
 	unsigned n_bound;
 };
 
@@ -19,9 +20,10 @@ struct activation {
 int activate_check_fixed(struct activation *act);
 
 /* --- activate_bind.c --- */
-int activate_bind(struct activation *act);	/* 0, or -1 (reported; activate_unbind() is due) */
+int activate_bind(struct activation *act); /* 0, or -1 (reported; activate_unbind() is due) */
 void activate_unbind(struct activation *act);
-void activate_listeners(struct activation *act); /* starts new ones, moves kept ones, stops old ones */
+void activate_listeners(
+	struct activation *act); /* starts new ones, moves kept ones, stops old ones */
 
 /* --- activate_summary.c --- */
 struct diff { /* of one kind of object: names, and how many there are */
@@ -31,9 +33,9 @@ struct diff { /* of one kind of object: names, and how many there are */
 struct summary {
 	struct diff proxies, servers, listeners;
 };
-void summary_note_new(struct summary *s, const struct activation *act);	 /* before the commit */
-void summary_note_gone(struct summary *s, const struct config *old);	 /* after it */
-void summary_write(struct summary *s, struct strbuf *out);		 /* and frees it */
+void summary_note_new(struct summary *s, const struct activation *act); /* before the commit */
+void summary_note_gone(struct summary *s, const struct config *old);    /* after it */
+void summary_write(struct summary *s, struct strbuf *out);              /* and frees it */
 
 static inline const struct server_conf *server_conf_of(const struct server *s)
 {

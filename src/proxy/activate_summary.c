@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What a reload tells: names of proxies, servers and listeners added, changed and removed, and how many were kept.
- * 'Changed' means that the words of the section or line are others than before, its defaults' included.
+ * What a reload tells: names of proxies, servers and listeners added, changed and removed, and how
+ * many were kept. 'Changed' means that the words of the section or line are others than before, its
+ * defaults' included.
  */
 #include "activate_priv.h"
 
-#define MAX_NAMES		200 /* of one kind and change that are listed */
+#define MAX_NAMES 200 /* of one kind and change that are listed */
 
 static void add_name(struct strbuf *names, unsigned *n, const char *px, const char *name)
 {

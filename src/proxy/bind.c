@@ -2,15 +2,15 @@
 /*
  * Bind lines: '<address>[,<address>...] [options]'.
  *
- * The options are parsed once, into a template; each address and each port of a range then gets a copy
- * with a key of its own. The key is what a listener is found again by at a reload, so it holds the
- * address and the options that a bound socket cannot change, and nothing else.
+ * The options are parsed once, into a template; each address and each port of a range then gets a
+ * copy with a key of its own. The key is what a listener is found again by at a reload, so it holds
+ * the address and the options that a bound socket cannot change, and nothing else.
  */
 #include <lb/proxy/bind.h>
 
 #include "proxy_priv.h"
 
-#define MAX_ADDRESSES		65536 /* of one line, ranges counted by port */
+#define MAX_ADDRESSES 65536 /* of one line, ranges counted by port */
 
 static const char *family_prefix(const struct addr_spec *s)
 {
@@ -109,7 +109,8 @@ static int check_kind(struct cfg_parser *p, const struct cfg_word *w, const stru
 {
 	if (spec->kind == ADDR_SOCKPAIR)
 		return cfg_error(p, w,
-			"a bind line cannot listen on 'sockpair@': pairs of sockets joined processes, "
+			"a bind line cannot listen on 'sockpair@': pairs of sockets joined "
+			"processes, "
 			"and there is one process");
 	if (!spec->is_stream)
 		return cfg_error(p, w, "'%s' is a datagram address; listeners take streams only",
@@ -129,7 +130,8 @@ static int add_addresses(struct cfg_parser *p, const struct cfg_word *w, bool is
 		unsigned flags = ADDR_P_BIND | ADDR_P_RESOLVE;
 
 		if (len == 0)
-			return cfg_error(p, w, "expected an address such as *:8080 or /run/lb.sock");
+			return cfg_error(
+				p, w, "expected an address such as *:8080 or /run/lb.sock");
 		if (addr_parse(p, w, off, slice_make(w->str + off, len), flags, &spec) < 0 ||
 			check_kind(p, w, &spec) < 0 || add_range(p, w, tmpl, &spec, list, n) < 0)
 			return -1;
@@ -156,7 +158,8 @@ static void init_template(struct bind_conf *bc, struct cfg_parser *p, struct pro
 int bind_parse_line(struct cfg_parser *p, struct proxy *fe, struct cfg_args *args, bool is_cli,
 	struct bind_conf ***list, unsigned *n)
 {
-	const struct cfg_word *addr = cfg_need(p, args, "an address such as *:8080 or /run/lb.sock");
+	const struct cfg_word *addr =
+		cfg_need(p, args, "an address such as *:8080 or /run/lb.sock");
 	struct bind_conf tmpl, **old = *list;
 	unsigned old_n = *n;
 	int bad = 0;
@@ -168,8 +171,8 @@ int bind_parse_line(struct cfg_parser *p, struct proxy *fe, struct cfg_args *arg
 		bad = cfg_dispatch(p, CFG_BIND, 0, &tmpl, args);
 	bad |= add_addresses(p, addr, is_cli, &tmpl, list, n);
 	if (!bad && tmpl.id && *n - old_n > 1)
-		bad = cfg_error(p, addr, "'id' needs a line with one address, this one has %u",
-			*n - old_n);
+		bad = cfg_error(
+			p, addr, "'id' needs a line with one address, this one has %u", *n - old_n);
 	if (!bad)
 		return 0;
 	*list = old;
@@ -177,8 +180,8 @@ int bind_parse_line(struct cfg_parser *p, struct proxy *fe, struct cfg_args *arg
 	return -1;
 }
 
-static int parse_bind(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_bind(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 

@@ -10,12 +10,12 @@
 #include <net/if.h>
 #include <pwd.h>
 
-#define OFF(field)		offsetof(struct bind_conf, field)
+#define OFF(field) offsetof(struct bind_conf, field)
 
 /* --- owner and mode of unix sockets --- */
 
-static int parse_user(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_user(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -28,8 +28,8 @@ static int parse_user(struct cfg_parser *p, void *obj, struct cfg_args *args,
 	return 0;
 }
 
-static int parse_group(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_group(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -42,8 +42,8 @@ static int parse_group(struct cfg_parser *p, void *obj, struct cfg_args *args,
 	return 0;
 }
 
-static int parse_file_mode(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_file_mode(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -51,7 +51,8 @@ static int parse_file_mode(struct cfg_parser *p, void *obj, struct cfg_args *arg
 
 	for (uint32_t i = 0; i < w->len; i++) {
 		if (w->str[i] < '0' || w->str[i] > '7' || i > 4)
-			return cfg_error(p, w, "expected an octal mode such as 660, got '%s'", w->str);
+			return cfg_error(
+				p, w, "expected an octal mode such as 660, got '%s'", w->str);
 		mode = mode * 8 + (uint32_t)(w->str[i] - '0');
 	}
 	if (mode > 0777 || w->len == 0)
@@ -62,8 +63,8 @@ static int parse_file_mode(struct cfg_parser *p, void *obj, struct cfg_args *arg
 
 /* --- numbers and names --- */
 
-static int parse_mss(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_mss(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	int64_t mss;
@@ -74,8 +75,8 @@ static int parse_mss(struct cfg_parser *p, void *obj, struct cfg_args *args,
 	return 0;
 }
 
-static int parse_nice(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_nice(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	int64_t nice;
@@ -86,8 +87,8 @@ static int parse_nice(struct cfg_parser *p, void *obj, struct cfg_args *args,
 	return 0;
 }
 
-static int parse_interface(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_interface(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -98,8 +99,8 @@ static int parse_interface(struct cfg_parser *p, void *obj, struct cfg_args *arg
 	return 0;
 }
 
-static int parse_shards(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_shards(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -114,15 +115,16 @@ static int parse_shards(struct cfg_parser *p, void *obj, struct cfg_args *args,
 		return 0;
 	}
 	if (!isdigit((unsigned char)w->str[0]))
-		return cfg_error(p, w, "expected a number, by-thread or by-group, got '%s'", w->str);
+		return cfg_error(
+			p, w, "expected a number, by-thread or by-group, got '%s'", w->str);
 	if (cfg_uint(p, w, 1, LB_MAX_THREADS, &n) < 0)
 		return -1;
 	bc->n_shards = (uint32_t)n;
 	return 0;
 }
 
-static int parse_proto(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_proto(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct cfg_word *w = cfg_next(args);
 
@@ -159,7 +161,8 @@ static int parse_set(struct cfg_parser *p, const struct cfg_word *w, struct slic
 			hi = 0;
 		if (lo < 1 || hi < lo || hi > max)
 			return cfg_error(p, w,
-				"expected all, odd, even, a number from 1 to %u, or a range such as "
+				"expected all, odd, even, a number from 1 to %u, or a range such "
+				"as "
 				"1-4, got '" SLICE_FMT "'",
 				(unsigned)max, SLICE_ARG(s));
 	}
@@ -177,8 +180,8 @@ static bool is_all(const uint64_t *bits)
 }
 
 /* [<group>/]<set>[,...]: the group can only be the first */
-static int parse_threads(struct cfg_parser *p, struct bind_conf *bc, const struct cfg_word *w,
-	struct slice s)
+static int parse_threads(
+	struct cfg_parser *p, struct bind_conf *bc, const struct cfg_word *w, struct slice s)
 {
 	uint64_t *bits = arena_calloc(p->arena, LB_MAX_THREADS / 8);
 
@@ -190,21 +193,23 @@ static int parse_threads(struct cfg_parser *p, struct bind_conf *bc, const struc
 		const char *slash = memchr(one.ptr, '/', one.len);
 
 		if (slash && !(slash == one.ptr + 1 && *one.ptr == '1'))
-			return cfg_error(p, w, "there is one thread group, so only '1/' can stand "
-					       "before the threads, got '%s'",
+			return cfg_error(p, w,
+				"there is one thread group, so only '1/' can stand "
+				"before the threads, got '%s'",
 				w->str);
 		if (slash)
 			one = slice_make(one.ptr + 2, one.len - 2);
 		if (parse_set(p, w, one, LB_MAX_THREADS, bits) < 0)
 			return -1;
-		s = comma ? slice_make(comma + 1, s.len - one.len - 1 - (slash ? 2 : 0)) : SLICE_NULL;
+		s = comma ? slice_make(comma + 1, s.len - one.len - 1 - (slash ? 2 : 0))
+			  : SLICE_NULL;
 	}
 	bc->threads = is_all(bits) ? NULL : bits;
 	return 0;
 }
 
-static int parse_thread(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_thread(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct cfg_word *w = cfg_next(args);
 
@@ -214,14 +219,14 @@ static int parse_thread(struct cfg_parser *p, void *obj, struct cfg_args *args,
 }
 
 /* process <set>[/<threads>]: of the old processes there is one; the threads count */
-static int parse_process(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_process(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct cfg_word *w = cfg_next(args);
 	const char *slash = strchr(w->str, '/');
 	uint64_t bits[1] = { 0 };
-	struct slice procs = slash ? slice_make(w->str, (size_t)(slash - w->str)) :
-				     slice_make(w->str, w->len);
+	struct slice procs =
+		slash ? slice_make(w->str, (size_t)(slash - w->str)) : slice_make(w->str, w->len);
 
 	if (parse_set(p, w, procs, 64, bits) < 0)
 		return -1;
@@ -232,8 +237,8 @@ static int parse_process(struct cfg_parser *p, void *obj, struct cfg_args *args,
 
 /* --- command sockets --- */
 
-static int parse_level(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_level(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -249,8 +254,8 @@ static int parse_level(struct cfg_parser *p, void *obj, struct cfg_args *args,
 	return 0;
 }
 
-static int parse_severity(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_severity(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	static const char *const names[] = { "none", "number", "string" };
 	struct bind_conf *bc = obj;
@@ -265,8 +270,8 @@ static int parse_severity(struct cfg_parser *p, void *obj, struct cfg_args *args
 	return cfg_error(p, w, "expected none, number or string, got '%s'", w->str);
 }
 
-static int parse_expose_fd(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_expose_fd(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);

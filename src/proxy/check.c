@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Warnings about settings that are valid and yet cannot be what was meant: missing timeouts, rules that the
- * mode leaves without effect, frontends that nothing can reach or that lead nowhere.
+ * Warnings about settings that are valid and yet cannot be what was meant: missing timeouts, rules
+ * that the mode leaves without effect, frontends that nothing can reach or that lead nowhere.
  */
 #include <lb/proxy/config.h>
 
@@ -22,7 +22,8 @@ static void check_timeouts(struct cfg_parser *p, const struct proxy *px)
 	if (!n)
 		return;
 	cfg_warn_line(p, px->line, NULL,
-		"%s '%s' has no 'timeout %s'%s%s%s%s%s%s: a peer that vanishes holds its connection "
+		"%s '%s' has no 'timeout %s'%s%s%s%s%s%s: a peer that vanishes holds its "
+		"connection "
 		"for ever",
 		px_kind(px), px->name, missing[0], n > 1 ? ", 'timeout " : "",
 		n > 1 ? missing[1] : "", n > 1 ? "'" : "", n > 2 ? ", 'timeout " : "",
@@ -67,8 +68,8 @@ static void check_tcp_mode(struct cfg_parser *p, const struct proxy *px)
 /* An action that answers, so that no backend is needed for it. */
 static bool answers(const struct rules *rules)
 {
-	static const char *const names[] = { "return", "redirect", "deny", "tarpit", "auth", "reject",
-		"silent-drop", "use-service" };
+	static const char *const names[] = { "return", "redirect", "deny", "tarpit", "auth",
+		"reject", "silent-drop", "use-service" };
 
 	for (uint32_t i = 0; i < rules->n; i++)
 		for (size_t j = 0; j < LB_ARRAY_LEN(names); j++)
@@ -88,14 +89,16 @@ static void check_frontend(struct cfg_parser *p, const struct proxy *px)
 {
 	if (!px->n_binds)
 		cfg_warn_line(p, px->line, NULL,
-			"%s '%s' has no 'bind' line, so nothing can reach it; a section without one is "
+			"%s '%s' has no 'bind' line, so nothing can reach it; a section without "
+			"one is "
 			"a backend",
 			px_kind(px), px->name);
 	if (!leads_somewhere(px))
-		cfg_warn_line(p, px->line, NULL, "%s '%s' has no backend: %s", px_kind(px), px->name,
-			px->mode == MODE_HTTP ?
-				"every request is answered with 503; add 'default_backend <name>'" :
-				"every connection is closed; add 'default_backend <name>'");
+		cfg_warn_line(p, px->line, NULL, "%s '%s' has no backend: %s", px_kind(px),
+			px->name,
+			px->mode == MODE_HTTP
+				? "every request is answered with 503; add 'default_backend <name>'"
+				: "every connection is closed; add 'default_backend <name>'");
 }
 
 void check_proxy(struct cfg_parser *p, const struct proxy *px)

@@ -2,9 +2,10 @@
 /*
  * Generations as containers: making and freeing one, finding its proxies by name.
  *
- * The index is a hash table with open addressing in the generation's arena. A frontend and a backend may
- * have the same name, so a slot matches on name and side. It holds no defaults sections: those are few.
- * Thread: control; config_find_*() may be called by any thread once the generation is published.
+ * The index is a hash table with open addressing in the generation's arena. A frontend and a
+ * backend may have the same name, so a slot matches on name and side. It holds no defaults
+ * sections: those are few. Thread: control; config_find_*() may be called by any thread once the
+ * generation is published.
  */
 #include <lb/proxy/config.h>
 
@@ -15,8 +16,8 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define INDEX_FIRST		64
-#define ARENA_CHUNK		(64 * 1024)
+#define INDEX_FIRST 64
+#define ARENA_CHUNK (64 * 1024)
 
 _Atomic(struct config *) lb_config;
 
@@ -208,8 +209,8 @@ static const struct server_conf *server_by_name(const struct proxy *be, struct s
 	return NULL;
 }
 
-const struct server_conf *config_find_server(const struct config *c, const struct proxy *be,
-	struct slice name)
+const struct server_conf *config_find_server(
+	const struct config *c, const struct proxy *be, struct slice name)
 {
 	const char *slash = memchr(name.ptr, '/', name.len);
 

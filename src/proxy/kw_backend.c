@@ -7,13 +7,14 @@
 
 /* --- balancing --- */
 
-static int parse_balance(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_balance(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct balance_conf old = px->balance;
 
-	/* The algorithm's own settings go with it; hash-type and the like are lines of their own. */
+	/* The algorithm's own settings go with it; hash-type and the like are lines of their own.
+	 */
 	px->balance.arg = 0;
 	px->balance.expr = NULL;
 	px->balance.name_arg = NULL;
@@ -32,8 +33,8 @@ static int index_of(const struct cfg_word *w, const char *const *names, int n)
 	return -1;
 }
 
-static int parse_hash_type(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_hash_type(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	static const char *const methods[] = { "map-based", "consistent" };
 	static const char *const functions[] = { "sdbm", "djb2", "wt6", "crc32" };
@@ -46,7 +47,8 @@ static int parse_hash_type(struct cfg_parser *p, void *obj, struct cfg_args *arg
 		return cfg_error(p, w, "expected map-based or consistent, got '%s'", w->str);
 	bc->hash_type = (uint8_t)i;
 	bc->hash_func = 0;
-	/* Consistent placement with sdbm needs well-spread bits, so it has always implied avalanche. */
+	/* Consistent placement with sdbm needs well-spread bits, so it has always implied
+	 * avalanche. */
 	bc->hash_mod = i == 1;
 	w = cfg_next(args);
 	if (!w)
@@ -68,8 +70,8 @@ static int parse_hash_type(struct cfg_parser *p, void *obj, struct cfg_args *arg
 
 /* --- connections to servers --- */
 
-static int parse_http_reuse(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_http_reuse(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	static const char *const names[] = { "safe", "never", "aggressive", "always" };
 	struct proxy *px = obj;
@@ -77,7 +79,8 @@ static int parse_http_reuse(struct cfg_parser *p, void *obj, struct cfg_args *ar
 	int i = index_of(w, names, 4);
 
 	if (i < 0)
-		return cfg_error(p, w, "expected never, safe, aggressive or always, got '%s'", w->str);
+		return cfg_error(
+			p, w, "expected never, safe, aggressive or always, got '%s'", w->str);
 	px->reuse = (enum http_reuse)i;
 	return 0;
 }
@@ -91,10 +94,9 @@ static const struct {
 	{ "junk-response", RETRY_JUNK_RESPONSE },
 	{ "response-timeout", RETRY_RESPONSE_TIMEOUT },
 	{ "0rtt-rejected", RETRY_0RTT_REJECTED },
-	{ "all-retryable-errors",
-		RETRY_CONN_FAILURE | RETRY_EMPTY_RESPONSE | RETRY_JUNK_RESPONSE |
-			RETRY_RESPONSE_TIMEOUT | RETRY_0RTT_REJECTED | RETRY_500 | RETRY_502 |
-			RETRY_503 | RETRY_504 },
+	{ "all-retryable-errors", RETRY_CONN_FAILURE | RETRY_EMPTY_RESPONSE | RETRY_JUNK_RESPONSE |
+					  RETRY_RESPONSE_TIMEOUT | RETRY_0RTT_REJECTED | RETRY_500 |
+					  RETRY_502 | RETRY_503 | RETRY_504 },
 	{ "401", RETRY_401 },
 	{ "403", RETRY_403 },
 	{ "404", RETRY_404 },
@@ -117,8 +119,8 @@ static uint32_t retry_condition(const char *name)
 	return 0;
 }
 
-static int parse_retry_on(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_retry_on(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w;
@@ -146,8 +148,8 @@ static int parse_retry_on(struct cfg_parser *p, void *obj, struct cfg_args *args
 
 /* --- servers --- */
 
-static int parse_source(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_source(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
@@ -169,8 +171,8 @@ static int add_server(struct cfg_parser *p, struct proxy *px, struct server_conf
 	return 0;
 }
 
-static int parse_server(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_server(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	struct server_conf *sc;
@@ -180,8 +182,8 @@ static int parse_server(struct cfg_parser *p, void *obj, struct cfg_args *args,
 	return add_server(p, px, sc);
 }
 
-static int parse_server_template(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_server_template(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	struct server_conf **v;
@@ -196,8 +198,8 @@ static int parse_server_template(struct cfg_parser *p, void *obj, struct cfg_arg
 }
 
 /* Inherited settings are shared until the section adds its own. */
-static int parse_default_server(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_default_server(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 

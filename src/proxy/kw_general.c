@@ -9,10 +9,10 @@
 
 #include <ctype.h>
 
-#define OFF(field)		offsetof(struct proxy, field)
+#define OFF(field) offsetof(struct proxy, field)
 
-static int parse_mode(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_mode(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -30,8 +30,8 @@ static int parse_mode(struct cfg_parser *p, void *obj, struct cfg_args *args,
 			"mode 'health' is gone from the language; use 'mode http' with "
 			"'http-request return status 200'");
 	if (strcmp(w->str, "log") == 0 || strcmp(w->str, "spop") == 0)
-		return cfg_error(p, w, "mode '%s' is not supported yet; expected tcp or http",
-			w->str);
+		return cfg_error(
+			p, w, "mode '%s' is not supported yet; expected tcp or http", w->str);
 	return cfg_error(p, w, "expected mode tcp or http, got '%s'", w->str);
 }
 
@@ -47,8 +47,8 @@ static int parse_id(struct cfg_parser *p, void *obj, struct cfg_args *args, cons
 	return 0;
 }
 
-static int parse_guid(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_guid(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -57,15 +57,15 @@ static int parse_guid(struct cfg_parser *p, void *obj, struct cfg_args *args,
 		return cfg_error(p, w, "a guid has 1 to 127 characters");
 	for (uint32_t i = 0; i < w->len; i++)
 		if (!isalnum((unsigned char)w->str[i]) && !strchr("-_:", w->str[i]))
-			return cfg_error_at(p, w, i, 1,
-				"a guid is made of letters, digits, '-', '_' and ':'");
+			return cfg_error_at(
+				p, w, i, 1, "a guid is made of letters, digits, '-', '_' and ':'");
 	px->guid = w->str;
 	return 0;
 }
 
 /* A description may be written without quotes. */
-static int parse_description(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_description(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	struct strbuf sb = STRBUF_INIT;
@@ -81,8 +81,8 @@ static int parse_description(struct cfg_parser *p, void *obj, struct cfg_args *a
 	return px->description ? 0 : px_no_memory(p);
 }
 
-static int parse_disabled(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_disabled(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
@@ -90,8 +90,8 @@ static int parse_disabled(struct cfg_parser *p, void *obj, struct cfg_args *args
 	return 0;
 }
 
-static int parse_default_backend(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_default_backend(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
@@ -100,16 +100,16 @@ static int parse_default_backend(struct cfg_parser *p, void *obj, struct cfg_arg
 	return 0;
 }
 
-static int parse_rate_limit(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_rate_limit(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
 	uint64_t rate;
 
 	if (strcmp(w->str, "sessions") != 0)
-		return cfg_error(p, w, "expected 'rate-limit sessions <per second>', got '%s'",
-			w->str);
+		return cfg_error(
+			p, w, "expected 'rate-limit sessions <per second>', got '%s'", w->str);
 	w = cfg_need(p, args, "a number of sessions per second");
 	if (!w || cfg_uint(p, w, 0, UINT32_MAX, &rate) < 0)
 		return -1;
@@ -117,10 +117,11 @@ static int parse_rate_limit(struct cfg_parser *p, void *obj, struct cfg_args *ar
 	return 0;
 }
 
-/* --- keep-alive probes: idle and interval are durations, kept in seconds as the kernel has them --- */
+/* --- keep-alive probes: idle and interval are durations, kept in seconds as the kernel has them
+ * --- */
 
-static int parse_ka_seconds(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_ka_seconds(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	uint32_t ms, *field = (uint32_t *)((char *)obj + kw->offset);
 	const struct cfg_word *w = cfg_next(args);
@@ -135,22 +136,22 @@ static int parse_ka_seconds(struct cfg_parser *p, void *obj, struct cfg_args *ar
 
 /* --- logs --- */
 
-static int parse_log(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_log(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
 	if (cfg_left(args) == 0 && !cfg_is_negated(p))
-		return cfg_error(p, NULL,
-			"expected 'log global' or 'log <address> <facility> [<level>]'");
+		return cfg_error(
+			p, NULL, "expected 'log global' or 'log <address> <facility> [<level>]'");
 	return log_parse(p, &px->log, args);
 }
 
-#define LOG_BY_OPTION                                                                              \
+#define LOG_BY_OPTION \
 	(1ull << PO_TCPLOG | 1ull << PO_HTTPLOG | 1ull << PO_HTTPLOG_CLF | 1ull << PO_HTTPSLOG)
 
-static int parse_log_format(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_log_format(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -168,8 +169,8 @@ static int parse_log_format(struct cfg_parser *p, void *obj, struct cfg_args *ar
 	return 0;
 }
 
-static int parse_unique_id_format(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_unique_id_format(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
@@ -205,8 +206,8 @@ static struct slice header_name(struct cfg_parser *p, const struct cfg_word *w)
 	return SLICE_NULL;
 }
 
-static int parse_header_slice(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_header_slice(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct slice *field = (struct slice *)((char *)obj + kw->offset);
 
@@ -218,8 +219,8 @@ static int parse_header_slice(struct cfg_parser *p, void *obj, struct cfg_args *
 	return field->ptr ? 0 : -1;
 }
 
-static int parse_monitor_uri(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_monitor_uri(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -246,8 +247,8 @@ static int capture_len(struct cfg_parser *p, struct cfg_args *args, uint64_t max
 	return cfg_no_more(p, args);
 }
 
-static int add_capture(struct cfg_parser *p, struct capture **list, unsigned *n, struct slice name,
-	uint32_t len)
+static int add_capture(
+	struct cfg_parser *p, struct capture **list, unsigned *n, struct slice name, uint32_t len)
 {
 	struct capture *v = px_push(p, *list, *n, sizeof(*v));
 
@@ -259,15 +260,16 @@ static int add_capture(struct cfg_parser *p, struct capture **list, unsigned *n,
 	return 0;
 }
 
-static int parse_capture_header(struct cfg_parser *p, struct proxy *px, struct cfg_args *args,
-	bool is_request)
+static int parse_capture_header(
+	struct cfg_parser *p, struct proxy *px, struct cfg_args *args, bool is_request)
 {
 	const struct cfg_word *w;
 	struct slice name;
 	uint32_t len;
 
 	if (!cfg_accept(args, "header"))
-		return cfg_error(p, cfg_last(args), "expected 'capture %s header <name> len <bytes>'",
+		return cfg_error(p, cfg_last(args),
+			"expected 'capture %s header <name> len <bytes>'",
 			is_request ? "request" : "response");
 	w = cfg_need(p, args, "the name of a header field");
 	if (!w)
@@ -275,8 +277,8 @@ static int parse_capture_header(struct cfg_parser *p, struct proxy *px, struct c
 	name = header_name(p, w);
 	if (!name.ptr || capture_len(p, args, UINT16_MAX, &len) < 0)
 		return -1;
-	return is_request ? add_capture(p, &px->req_captures, &px->n_req_captures, name, len) :
-			    add_capture(p, &px->res_captures, &px->n_res_captures, name, len);
+	return is_request ? add_capture(p, &px->req_captures, &px->n_req_captures, name, len)
+			  : add_capture(p, &px->res_captures, &px->n_res_captures, name, len);
 }
 
 static int parse_capture_cookie(struct cfg_parser *p, struct proxy *px, struct cfg_args *args)
@@ -290,8 +292,8 @@ static int parse_capture_cookie(struct cfg_parser *p, struct proxy *px, struct c
 	return 0;
 }
 
-static int parse_capture(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_capture(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct cfg_word *w = cfg_next(args);
 
@@ -308,8 +310,8 @@ static int parse_capture(struct cfg_parser *p, void *obj, struct cfg_args *args,
 }
 
 /* declare capture request|response len <n>: a slot that rules fill */
-static int parse_declare(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_declare(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -326,9 +328,8 @@ static int parse_declare(struct cfg_parser *p, void *obj, struct cfg_args *args,
 		return cfg_error(p, w, "expected request or response, got '%s'", w->str);
 	if (capture_len(p, args, UINT16_MAX, &len) < 0)
 		return -1;
-	return is_request ?
-		add_capture(p, &px->req_captures, &px->n_req_captures, SLICE_NULL, len) :
-		add_capture(p, &px->res_captures, &px->n_res_captures, SLICE_NULL, len);
+	return is_request ? add_capture(p, &px->req_captures, &px->n_req_captures, SLICE_NULL, len)
+			  : add_capture(p, &px->res_captures, &px->n_res_captures, SLICE_NULL, len);
 }
 
 /* clang-format off */

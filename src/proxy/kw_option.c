@@ -2,8 +2,8 @@
 /*
  * 'option X': mostly bits of proxy.options, whose number stands in the table's .min.
  *
- * 'no option X' clears the bit, 'default option X' goes back to what lb does by itself, which is off for
- * every one of them.
+ * 'no option X' clears the bit, 'default option X' goes back to what lb does by itself, which is
+ * off for every one of them.
  */
 #include <lb/http/forwarded.h>
 #include <lb/proxy/config.h>
@@ -12,8 +12,8 @@
 
 #include <ctype.h>
 
-static int parse_option(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_option(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct proxy *px = obj;
 
@@ -31,16 +31,16 @@ static void set_bit(struct cfg_parser *p, struct proxy *px, unsigned bit)
 		px->options |= mask;
 }
 
-static int parse_flag(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_flag(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	set_bit(p, obj, (unsigned)kw->min);
 	return cfg_no_more(p, args);
 }
 
 /* tcpka: probes on both sides */
-static int parse_tcpka(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_tcpka(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
@@ -53,8 +53,8 @@ static int parse_tcpka(struct cfg_parser *p, void *obj, struct cfg_args *args,
 
 /* --- connection modes: one of them is in force --- */
 
-static int parse_conn_mode(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_conn_mode(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	enum http_conn_mode mode = (enum http_conn_mode)kw->min;
@@ -68,7 +68,7 @@ static int parse_conn_mode(struct cfg_parser *p, void *obj, struct cfg_args *arg
 
 /* --- log formats: one of them is in force, and it replaces a log-format --- */
 
-#define LOG_OPTIONS                                                                                \
+#define LOG_OPTIONS \
 	(1ull << PO_TCPLOG | 1ull << PO_HTTPLOG | 1ull << PO_HTTPLOG_CLF | 1ull << PO_HTTPSLOG)
 
 static void set_log_option(struct cfg_parser *p, struct proxy *px, unsigned bit)
@@ -82,8 +82,8 @@ static void set_log_option(struct cfg_parser *p, struct proxy *px, unsigned bit)
 	px->options_set |= 1ull << bit;
 }
 
-static int parse_log_option(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_log_option(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	unsigned bit = (unsigned)kw->min;
 
@@ -100,8 +100,8 @@ static int parse_log_option(struct cfg_parser *p, void *obj, struct cfg_args *ar
 
 /* --- redispatch [<n>] --- */
 
-static int parse_redispatch(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_redispatch(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -187,20 +187,32 @@ static int parse_xff(struct cfg_parser *p, struct cfg_args *args, struct xff_con
 	return bad;
 }
 
-static int parse_forwardfor(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_forwardfor(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
 	return parse_xff(p, args, &px->forwardfor, SLICE("x-forwarded-for"), true);
 }
 
-static int parse_originalto(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_originalto(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
 	return parse_xff(p, args, &px->originalto, SLICE("x-original-to"), false);
+}
+
+static int parse_forwarded(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct proxy *px = obj;
+
+	px->forwarded = NULL;
+	if (cfg_is_negated(p) || cfg_is_reset(p))
+		return cfg_no_more(p, args);
+	px->forwarded = fwd_parse(p, args);
+	return px->forwarded ? 0 : -1;
 }
 
 /* clang-format off */
@@ -290,11 +302,15 @@ static const struct cfg_kw option_kws[] = {
 	  .parse = parse_originalto, .usage = "option originalto [except <network>] [header <name>]",
 	  .help = "tell servers the address that the client connected to" },
 
+	{ .name = "forwarded", .scope = CFG_OPTION, .where = CFG_ANY_BE, .max_args = 255,
+	  .can_negate = true, .parse = parse_forwarded,
+	  .usage = "option forwarded [proto] [host] [by] [by_port] [for] [for_port]",
+	  .help = "tell servers about the client in Forwarded (RFC 7239)" },
+
 	GONE("http-tunnel", "connections are kept alive and messages framed; tunnels begin with Upgrade or CONNECT"),
 	GONE("http_proxy", "use 'http-request set-dst' and a server at 0.0.0.0"),
 	GONE("transparent", "use 'server x *:0' in a backend of its own to connect where the client meant to"),
 	GONE("http-use-htx", "HTTP is understood in one way only; drop the line"),
-	GONE("forceclose-server", "use 'option http-server-close'"),
 
 	NOT_YET("checkcache", BE, "[ BE HTTP ]", "cacheable cookies are not looked for; use 'http-response deny' with conditions on Set-Cookie and Cache-Control"),
 	NOT_YET("external-check", BE, NULL, "checks by a program are not supported; use 'option httpchk' or a TCP check"),
@@ -310,7 +326,6 @@ static const struct cfg_kw option_kws[] = {
 	NOT_YET("smtpchk", BE, NULL, "this kind of check is not supported yet; without it the server's port is checked"),
 	NOT_YET("spop-check", BE, NULL, "SPOP is not supported yet; without it the server's port is checked"),
 	NOT_YET("ssl-hello-chk", BE, NULL, "this kind of check is not supported yet; without it the server's port is checked"),
-	NOT_YET("tcp-check", BE, NULL, "scripted TCP checks are not supported yet; without it the server's port is checked"),
 	NOT_YET("use-small-buffers", BE, NULL, "buffers have one size; drop the line"),
 };
 /* clang-format on */

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Words of the language that lb knows but does not support (yet). Each is refused by name, with what an
- * operator can do about it: taking a setting for granted that does nothing is worse than not starting.
+ * Words of the language that lb knows but does not support (yet). Each is refused by name, with
+ * what an operator can do about it: taking a setting for granted that does nothing is worse than
+ * not starting.
  */
 #include <lb/proxy/config.h>
 
 #include "proxy_priv.h"
 
-static int parse_stats(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_stats(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct proxy *px = obj;
 

@@ -2,8 +2,8 @@
 /*
  * Keywords that hold conditions: ACLs, rule lists, the choice of backends and servers, error pages.
  *
- * A listen section's request rules run once, on its frontend side, its response rules on the backend side;
- * the places that expressions may stand in follow from that.
+ * A listen section's request rules run once, on its frontend side, its response rules on the
+ * backend side; the places that expressions may stand in follow from that.
  */
 #include <lb/proxy/config.h>
 
@@ -11,15 +11,15 @@
 
 /* --- ACLs and rules --- */
 
-static int parse_acl(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_acl(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
 	if (px_need_named(p, px, "ACLs") < 0)
 		return -1;
-	return acl_parse(p, &px->acls, args,
-		px->caps & CFG_BE ? SMP_W_BE_HTTP_REQ : SMP_W_FE_HTTP_REQ);
+	return acl_parse(
+		p, &px->acls, args, px->caps & CFG_BE ? SMP_W_BE_HTTP_REQ : SMP_W_FE_HTTP_REQ);
 }
 
 static struct rules *rules_of(struct proxy *px, enum ruleset rs)
@@ -51,22 +51,22 @@ static int add_rule(struct cfg_parser *p, struct proxy *px, struct cfg_args *arg
 	return rules_parse(p, rules_of(px, rs), rs, &px->acls, args, runs_in_backend(px, rs));
 }
 
-static int parse_http_rule(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_http_rule(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	return add_rule(p, obj, args, (enum ruleset)kw->min);
 }
 
-static int parse_redirect(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_redirect(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
 	return http_redirect_rule_parse(p, &px->redirects, &px->acls, args, px->caps & CFG_BE);
 }
 
-static int parse_inspect_delay(struct cfg_parser *p, struct proxy *px, struct cfg_args *args,
-	uint32_t *ms)
+static int parse_inspect_delay(
+	struct cfg_parser *p, struct proxy *px, struct cfg_args *args, uint32_t *ms)
 {
 	const struct cfg_word *w = cfg_need(p, args, "a time");
 
@@ -76,8 +76,8 @@ static int parse_inspect_delay(struct cfg_parser *p, struct proxy *px, struct cf
 	return cfg_no_more(p, args);
 }
 
-static int parse_tcp_request(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_tcp_request(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -96,14 +96,15 @@ static int parse_tcp_request(struct cfg_parser *p, void *obj, struct cfg_args *a
 			"expected connection, session, content or inspect-delay, got '%s'", w->str);
 	if (px->caps & CFG_BE)
 		return cfg_error(p, w,
-			"a backend sees no client connection come in: 'tcp-request %s' belongs into "
+			"a backend sees no client connection come in: 'tcp-request %s' belongs "
+			"into "
 			"a frontend",
 			w->str);
 	return add_rule(p, px, args, rs);
 }
 
-static int parse_tcp_response(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_tcp_response(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
@@ -118,8 +119,8 @@ static int parse_tcp_response(struct cfg_parser *p, void *obj, struct cfg_args *
 /* --- where to --- */
 
 /* The name is fixed, or a format that gives one at run time. */
-static int parse_target(struct cfg_parser *p, struct switch_rule *r, const struct cfg_word *w,
-	enum smp_where where)
+static int parse_target(
+	struct cfg_parser *p, struct switch_rule *r, const struct cfg_word *w, enum smp_where where)
 {
 	struct slice fixed;
 
@@ -160,8 +161,8 @@ static int parse_switch(struct cfg_parser *p, struct proxy *px, struct cfg_args 
 	return 0;
 }
 
-static int parse_use_backend(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_use_backend(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	const struct switch_rule *last =
@@ -174,16 +175,16 @@ static int parse_use_backend(struct cfg_parser *p, void *obj, struct cfg_args *a
 	return parse_switch(p, px, args, SMP_W_BE_SWITCH, &px->use_backends, &px->n_use_backends);
 }
 
-static int parse_use_server(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_use_server(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 
 	return parse_switch(p, px, args, SMP_W_SRV_SELECT, &px->use_servers, &px->n_use_servers);
 }
 
-static int parse_monitor(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_monitor(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 	struct acl_cond *cond = NULL, **v;
@@ -206,8 +207,8 @@ static int parse_monitor(struct cfg_parser *p, void *obj, struct cfg_args *args,
 
 /* --- error pages --- */
 
-static int parse_errors(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_errors(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
 

@@ -4,10 +4,10 @@
 
 #include "proxy_priv.h"
 
-#define OFF(field)		offsetof(struct proxy, field)
+#define OFF(field) offsetof(struct proxy, field)
 
-static int parse_timeout(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_timeout(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct proxy *px = obj;
 

@@ -5,20 +5,20 @@
 
 #include <lb/proxy/config.h>
 
-#define CONFIG_MAGIC		0x6c62636fu
-#define PROXY_RT_MAGIC		0x6c627078u
+#define CONFIG_MAGIC   0x6c62636fu
+#define PROXY_RT_MAGIC 0x6c627078u
 
 /* Sections that have either side, for keywords which a named defaults section takes, too. */
-#define IN_ANY_BUT_ANON		(CFG_DEF_NAMED | CFG_FE | CFG_LI | CFG_BE)
-#define IN_FE			(CFG_FE | CFG_LI)
-#define IN_BE			(CFG_LI | CFG_BE)
-#define IN_ANY			(CFG_FE | CFG_LI | CFG_BE)
+#define IN_ANY_BUT_ANON (CFG_DEF_NAMED | CFG_FE | CFG_LI | CFG_BE)
+#define IN_FE           (CFG_FE | CFG_LI)
+#define IN_BE           (CFG_LI | CFG_BE)
+#define IN_ANY          (CFG_FE | CFG_LI | CFG_BE)
 
-struct config_index { /* in the generation's arena */
-	struct proxy **slots;	/* open addressing by name; mask + 1 of them */
+struct config_index {         /* in the generation's arena */
+	struct proxy **slots; /* open addressing by name; mask + 1 of them */
 	uint32_t mask, n_used;
 	struct proxy *last_defaults; /* what the next section inherits; NULL: built-in values */
-	struct proxy *builtin;	     /* a defaults section that was never written */
+	struct proxy *builtin;       /* a defaults section that was never written */
 	struct logformat *builtin_logs[PO_HTTPSLOG - PO_TCPLOG + 1]; /* compiled on first use */
 };
 
@@ -35,7 +35,7 @@ struct proxy *config_find(const struct config *c, struct slice name, uint32_t ca
  * Return: the array, moved where it was full; NULL when memory is out (reported).
  */
 void *px_push(struct cfg_parser *p, void *v, unsigned n, size_t size);
-int px_no_memory(struct cfg_parser *p); /* reports it; -1 */
+int px_no_memory(struct cfg_parser *p);                            /* reports it; -1 */
 uint64_t px_hash_line(const struct cfg_line *line, uint64_t seed); /* of its words */
 
 /* --- section.c --- */
@@ -44,15 +44,15 @@ int px_need_named(struct cfg_parser *p, const struct proxy *px, const char *what
 
 /* --- resolve.c and its parts: each 0, or -1 (reported) --- */
 int resolve_targets(struct cfg_parser *p, struct proxy *px); /* resolve_names.c */
-int resolve_tracks(struct cfg_parser *p);		     /* resolve_names.c; after all targets */
-int resolve_ids(struct cfg_parser *p);			     /* resolve_ids.c */
-int resolve_binds(struct cfg_parser *p);		     /* resolve_ids.c */
-int resolve_logs(struct cfg_parser *p, struct proxy *px);    /* resolve_logs.c */
+int resolve_tracks(struct cfg_parser *p);                 /* resolve_names.c; after all targets */
+int resolve_ids(struct cfg_parser *p);                    /* resolve_ids.c */
+int resolve_binds(struct cfg_parser *p);                  /* resolve_ids.c */
+int resolve_logs(struct cfg_parser *p, struct proxy *px); /* resolve_logs.c */
 void check_proxy(struct cfg_parser *p, const struct proxy *px); /* check.c: warnings */
 
 /* --- activate.c and its parts --- */
 struct activation;
-int retire_prepare(struct config *c);	/* memory for its counts of references; 0 or -ENOMEM */
+int retire_prepare(struct config *c);   /* memory for its counts of references; 0 or -ENOMEM */
 void retire_config(struct config *old); /* workers are told; freed when none uses it */
 
 #endif

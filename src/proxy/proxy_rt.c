@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Living proxies: counters, queue, servers, the published server set. They are found again by name and
- * capabilities in a hash table of the control thread, and last as long as a generation, a stream of an older
- * one, or a server refers to them.
+ * Living proxies: counters, queue, servers, the published server set. They are found again by name
+ * and capabilities in a hash table of the control thread, and last as long as a generation, a
+ * stream of an older one, or a server refers to them.
  *
- * Removal: proxy_rt_make_dead() takes one out of the table, so that a section of that name which comes back
- * later starts anew; retire.c strips it when no stream of its generation is left; when the last reference goes,
- * a grace period passes and control frees it.
+ * Removal: proxy_rt_make_dead() takes one out of the table, so that a section of that name which
+ * comes back later starts anew; retire.c strips it when no stream of its generation is left; when
+ * the last reference goes, a grace period passes and control frees it.
  */
 #include <lb/server/backend.h>
 
@@ -18,10 +18,10 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define TABLE_FIRST		256
+#define TABLE_FIRST 256
 
 static struct list all_rts = LIST_INIT(all_rts); /* control thread: in order of creation */
-static struct proxy_rt **table;			 /* control: chains by hash_next */
+static struct proxy_rt **table;                  /* control: chains by hash_next */
 static uint32_t table_mask, n_rts;
 
 static uint32_t hash_of(const char *name, uint32_t caps)
@@ -37,8 +37,7 @@ static bool table_grow(void)
 
 	if (!bigger)
 		return table != NULL; /* longer chains do no harm */
-	list_for_each(rt, &all_rts, node)
-	{
+	list_for_each(rt, &all_rts, node) {
 		struct proxy_rt **slot = &bigger[hash_of(rt->name, rt->caps) & mask];
 
 		rt->hash_next = *slot;
@@ -168,8 +167,7 @@ void proxy_rts_foreach(void (*fn)(struct proxy_rt *rt, void *arg), void *arg)
 {
 	struct proxy_rt *rt, *tmp;
 
-	list_for_each_safe(rt, tmp, &all_rts, node)
-	{
+	list_for_each_safe(rt, tmp, &all_rts, node) {
 		fn(rt, arg);
 	}
 }

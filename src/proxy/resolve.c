@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * After all files are read: names become pointers, numbers are given out, settings that follow from
- * others are worked out, and what does not fit together is said. All errors of all proxies are reported.
- * Thread: control.
+ * others are worked out, and what does not fit together is said. All errors of all proxies are
+ * reported. Thread: control.
  */
 #include <lb/proxy/config.h>
 
@@ -92,6 +92,7 @@ static void derive_servers(struct proxy *px)
 		sc->check->proto = px->check_proto;
 		sc->check->timeout_ms = px->timeout_check;
 		sc->check->connect_ms = px->timeout_connect;
+		sc->check->log_checks = px_opt(px, PO_LOG_CHECKS);
 	}
 }
 
@@ -99,8 +100,7 @@ static void derive_servers(struct proxy *px)
 static bool rules_need_body(const struct rules *rules)
 {
 	for (uint32_t i = 0; i < rules->n; i++)
-		if (rules->v[i]->cond &&
-			acl_cond_need(rules->v[i]->cond) == SMP_NEED_HTTP_REQ_BODY)
+		if (rules->v[i]->cond && acl_cond_need(rules->v[i]->cond) == SMP_NEED_HTTP_REQ_BODY)
 			return true;
 	return false;
 }

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Numbers of proxies, servers and sockets, as statistics and state files know them, and the check that no two
- * sockets of the configuration are the same.
+ * Numbers of proxies, servers and sockets, as statistics and state files know them, and the check
+ * that no two sockets of the configuration are the same.
  *
- * Who has no 'id' gets the lowest free number from a position that moves on by one with each object, those with
- * an 'id' included; proxies begin at 2. Tools keep these numbers, so the order is part of the interface.
+ * Who has no 'id' gets the lowest free number from a position that moves on by one with each
+ * object, those with an 'id' included; proxies begin at 2. Tools keep these numbers, so the order
+ * is part of the interface.
  */
 #include <lb/proxy/config.h>
 
@@ -15,7 +16,7 @@
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
-#define FIRST_PROXY_ID		2
+#define FIRST_PROXY_ID 2
 
 struct numbered {
 	uint32_t *id;
@@ -40,8 +41,8 @@ static int by_id(const void *a, const void *b)
 	return x < y ? -1 : 1; /* the earlier one first, so that the later one gets the blame */
 }
 
-static int report_same_id(const struct numbering *nu, const struct numbered *first,
-	const struct numbered *second)
+static int report_same_id(
+	const struct numbering *nu, const struct numbered *first, const struct numbered *second)
 {
 	cfg_error_line(nu->p, second->line, NULL, "%s '%s' has the id %u of %s '%s'", nu->what,
 		second->name, *second->id, nu->what, first->name);
@@ -49,8 +50,8 @@ static int report_same_id(const struct numbering *nu, const struct numbered *fir
 	return -1;
 }
 
-static void give_free_ids(const struct numbering *nu, struct numbered **forced, size_t n_forced,
-	uint32_t next)
+static void give_free_ids(
+	const struct numbering *nu, struct numbered **forced, size_t n_forced, uint32_t next)
 {
 	size_t at = 0;
 
@@ -86,8 +87,8 @@ static int number(const struct numbering *nu, uint32_t first)
 	return bad;
 }
 
-static int report_same_name(struct cfg_parser *p, const struct server_conf *first,
-	const struct server_conf *second)
+static int report_same_name(
+	struct cfg_parser *p, const struct server_conf *first, const struct server_conf *second)
 {
 	cfg_error_line(p, second->line, &second->line->words[1], "server '%s' is defined twice",
 		second->name);
@@ -203,14 +204,14 @@ static int by_key(const void *a, const void *b)
 	return x->line->number < y->line->number ? -1 : x->line->number > y->line->number;
 }
 
-static int report_same_bind(struct cfg_parser *p, const struct bind_conf *first,
-	const struct bind_conf *second)
+static int report_same_bind(
+	struct cfg_parser *p, const struct bind_conf *first, const struct bind_conf *second)
 {
 	cfg_error_line(p, second->line, &second->line->words[second->is_cli ? 2 : 1],
 		"'%s' is bound twice%s", second->key,
-		first->fe == second->fe && first->fe ?
-			"; several sockets on one address are had by 'shards'" :
-			"");
+		first->fe == second->fe && first->fe
+			? "; several sockets on one address are had by 'shards'"
+			: "");
 	cfg_note(p, first->line, NULL, "it is bound here first");
 	return -1;
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The log line of each frontend: its log-format, else the built-in one that its log option names. */
+/* The log line of each frontend: its log-format, else the built-in one that its log option names.
+ */
 #include <lb/proxy/config.h>
 
 #include "proxy_priv.h"
 
-#define HTTPLOG                                                                                    \
-	"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc "      \
+#define HTTPLOG                                                                                \
+	"%ci:%cp [%tr] %ft %b/%s %TR/%Tw/%Tc/%Tr/%Ta %ST %B %CC %CS %tsc %ac/%fc/%bc/%sc/%rc " \
 	"%sq/%bq %hr %hs %{+Q}r"
 
 static const char *const builtin_texts[] = {
 	[PO_TCPLOG - PO_TCPLOG] =
 		"%ci:%cp [%t] %ft %b/%s %Tw/%Tc/%Tt %B %ts %ac/%fc/%bc/%sc/%rc %sq/%bq",
 	[PO_HTTPLOG - PO_TCPLOG] = HTTPLOG,
-	[PO_HTTPLOG_CLF - PO_TCPLOG] =
-		"%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft %b %s %TR %Tw %Tc %Tr %Ta "
-		"%tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl",
+	[PO_HTTPLOG_CLF - PO_TCPLOG] = "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft "
+				       "%b %s %TR %Tw %Tc %Tr %Ta "
+				       "%tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl",
 	[PO_HTTPSLOG - PO_TCPLOG] = HTTPLOG
 	" %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] "
 	"%[ssl_fc_sni]/%sslv/%sslc",
@@ -26,8 +27,8 @@ static struct logformat *builtin(struct cfg_parser *p, enum proxy_opt opt)
 	struct logformat **slot = &p->config->index->builtin_logs[opt - PO_TCPLOG];
 
 	if (!*slot)
-		*slot = logformat_parse_text(p, builtin_texts[opt - PO_TCPLOG],
-			LF_LOG | LF_MANDATORY, SMP_W_LOG);
+		*slot = logformat_parse_text(
+			p, builtin_texts[opt - PO_TCPLOG], LF_LOG | LF_MANDATORY, SMP_W_LOG);
 	return *slot;
 }
 
@@ -51,7 +52,8 @@ int resolve_logs(struct cfg_parser *p, struct proxy *px)
 	if (px->mode != MODE_HTTP && opt != PO_TCPLOG) {
 		if (px->options_set & (1ull << opt))
 			cfg_warn_line(p, px->line, NULL,
-				"%s '%s' is in mode tcp, where its HTTP log line has nothing to say: "
+				"%s '%s' is in mode tcp, where its HTTP log line has nothing to "
+				"say: "
 				"'option tcplog' is used instead",
 				px_kind(px), px->name);
 		opt = PO_TCPLOG;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Names of backends and servers to pointers: default_backend, use_backend, use-server, track, and the
- * arguments of expressions that name proxies and servers.
+ * Names of backends and servers to pointers: default_backend, use_backend, use-server, track, and
+ * the arguments of expressions that name proxies and servers.
  */
 #include <lb/proxy/config.h>
 
@@ -41,11 +41,11 @@ static int report_missing(struct cfg_parser *p, const struct cfg_line *line, con
 	const char *near = nearest(p->config, name, IN_BE);
 
 	if (config_find_frontend(p->config, name))
-		return cfg_error_line(p, line, w, "'%s' is a frontend; a backend is needed here",
-			name);
+		return cfg_error_line(
+			p, line, w, "'%s' is a frontend; a backend is needed here", name);
 	if (near)
-		return cfg_error_line(p, line, w,
-			"there is no backend '%s'; did you mean '%s'?", name, near);
+		return cfg_error_line(
+			p, line, w, "there is no backend '%s'; did you mean '%s'?", name, near);
 	return cfg_error_line(p, line, w, "there is no backend '%s'", name);
 }
 
@@ -59,7 +59,8 @@ static int check_modes(struct cfg_parser *p, const struct proxy *fe, const struc
 		return 0;
 	if (fe->mode == MODE_HTTP)
 		cfg_error_line(p, line, w,
-			"%s '%s' is in mode http, backend '%s' in mode tcp: requests cannot be given "
+			"%s '%s' is in mode http, backend '%s' in mode tcp: requests cannot be "
+			"given "
 			"to it; set 'mode http' there",
 			px_kind(fe), fe->name, be->name);
 	else
@@ -179,20 +180,20 @@ static int resolve_proxy_arg(struct cfg_parser *p, const struct proxy *curpx, st
 	return -1;
 }
 
-static int resolve_frontend(struct cfg_parser *p, const struct proxy *curpx, struct arg *arg,
-	const char **err)
+static int resolve_frontend(
+	struct cfg_parser *p, const struct proxy *curpx, struct arg *arg, const char **err)
 {
 	return resolve_proxy_arg(p, curpx, arg, CFG_FE, "frontend", err);
 }
 
-static int resolve_backend(struct cfg_parser *p, const struct proxy *curpx, struct arg *arg,
-	const char **err)
+static int resolve_backend(
+	struct cfg_parser *p, const struct proxy *curpx, struct arg *arg, const char **err)
 {
 	return resolve_proxy_arg(p, curpx, arg, CFG_BE, "backend", err);
 }
 
-static int resolve_server(struct cfg_parser *p, const struct proxy *curpx, struct arg *arg,
-	const char **err)
+static int resolve_server(
+	struct cfg_parser *p, const struct proxy *curpx, struct arg *arg, const char **err)
 {
 	arg->ptr = (void *)config_find_server(p->config, curpx, arg->str);
 	if (arg->ptr)

@@ -3,15 +3,15 @@
  * How a generation ends, once another one is in force.
  *
  *   told      each thread gets mail: from then on its last stream of this generation is reported
- *   known     all threads have read it, so none is still in the turn in which the change happened: nobody is
- *             between choosing a server and using it any more. Servers removed from backends that stay become
- *             dead, sockets that were closed forget their settings, checks of removed backends end
+ *   known     all threads have read it, so none is still in the turn in which the change happened:
+ * nobody is between choosing a server and using it any more. Servers removed from backends that
+ * stay become dead, sockets that were closed forget their settings, checks of removed backends end
  *   unused    all threads have reported that no stream is left: removed backends lose their servers
  *   free      a grace period later control frees the arena
  *
- * A removed backend keeps its servers until then, so that a request that was on its way to it while the reload
- * happened is served. Whether something was removed is seen from where its .conf points: into this generation.
- * Thread: control, but for learn() and config_idle().
+ * A removed backend keeps its servers until then, so that a request that was on its way to it while
+ * the reload happened is served. Whether something was removed is seen from where its .conf points:
+ * into this generation. Thread: control, but for learn() and config_idle().
  */
 #include "activate_priv.h"
 

@@ -2,10 +2,11 @@
 /*
  * The sections defaults, frontend, backend and listen: names, inheritance, end of a section.
  *
- * A section starts as a copy of its defaults: the one named by 'from', else the last one written, else
- * built-in values. Plain values and pointers to immutable things are simply shared. What grows while a
- * section is read (rules, logs) starts empty and gets the defaults' part when the section ends; what belongs
- * to one section alone (binds, servers, captures) is not inherited. Thread: control.
+ * A section starts as a copy of its defaults: the one named by 'from', else the last one written,
+ * else built-in values. Plain values and pointers to immutable things are simply shared. What grows
+ * while a section is read (rules, logs) starts empty and gets the defaults' part when the section
+ * ends; what belongs to one section alone (binds, servers, captures) is not inherited. Thread:
+ * control.
  */
 #include <lb/proxy/config.h>
 
@@ -13,7 +14,7 @@
 
 #include <ctype.h>
 
-#define RETRIES_DEFAULT		3
+#define RETRIES_DEFAULT 3
 
 const char *px_kind(const struct proxy *px)
 {
@@ -45,7 +46,8 @@ static int check_name(struct cfg_parser *p, const struct cfg_word *w)
 
 		if (!isalnum(c) && !strchr("-_.:", c))
 			return cfg_error_at(p, w, i, 1,
-				"a name is made of letters, digits, '-', '_', '.' and ':', not '%c'",
+				"a name is made of letters, digits, '-', '_', '.' and ':', not "
+				"'%c'",
 				isprint(c) ? c : '?');
 	}
 	return 0;
@@ -138,8 +140,8 @@ static void disown(struct proxy *px)
 	memset(&px->redirects, 0, sizeof(px->redirects));
 }
 
-static struct proxy *px_new(struct cfg_parser *p, struct proxy *def, const char *name,
-	uint32_t caps)
+static struct proxy *px_new(
+	struct cfg_parser *p, struct proxy *def, const char *name, uint32_t caps)
 {
 	struct proxy *px = arena_alloc(p->arena, sizeof(*px));
 
@@ -166,7 +168,8 @@ static struct proxy *parse_from(struct cfg_parser *p, struct cfg_args *args, str
 		return implied ? implied : builtin_defaults(p);
 	if (strcmp(w->str, "from") != 0) {
 		cfg_error(p, w,
-			"'%s' is not expected behind the name; only 'from <defaults>' is, and addresses "
+			"'%s' is not expected behind the name; only 'from <defaults>' is, and "
+			"addresses "
 			"are given by 'bind' lines",
 			w->str);
 		return NULL;
@@ -207,8 +210,8 @@ static int begin_defaults(struct cfg_parser *p, struct cfg_args *args, const str
 }
 
 /* Rules for connections say nothing to a backend, those for responses nothing to a frontend. */
-static int check_fit(struct cfg_parser *p, const struct cfg_word *name, const struct proxy *def,
-	uint32_t caps)
+static int check_fit(
+	struct cfg_parser *p, const struct cfg_word *name, const struct proxy *def, uint32_t caps)
 {
 	const char *what = NULL;
 

@@ -5,7 +5,8 @@
 
 #include <lb/proxy/proxy.h>
 
-#define BIND_SHARDS_BY_THREAD	UINT32_MAX /* n_shards until activation makes it the workers' number */
+#define BIND_SHARDS_BY_THREAD \
+	UINT32_MAX /* n_shards until activation makes it the workers' number */
 
 /**
  * bind_parse_line() - '<address>[,...] [options]'; @args stand behind 'bind' or 'stats socket'
