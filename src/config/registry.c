@@ -222,6 +222,17 @@ const char *section_nearest(struct slice name, unsigned *distance_out)
 	return best;
 }
 
+/* Are the lines of some section dispatched in it? Otherwise its words stand behind another keyword.
+ */
+static bool is_section_scope(enum cfg_scope scope)
+{
+	for (size_t i = 0; i < n_sections; i++) {
+		if (sections[i]->scope == scope && !sections[i]->refused)
+			return true;
+	}
+	return false;
+}
+
 /* How a section takes a keyword: 0 not at all, 1 yes, 2 only when it has a name (defaults). */
 static int section_takes(const struct cfg_section *s, const struct cfg_kw *kw)
 {
@@ -232,8 +243,7 @@ static int section_takes(const struct cfg_section *s, const struct cfg_kw *kw)
 
 const char *sections_taking(struct cfg_parser *p, enum cfg_scope scope, const char *name)
 {
-	bool is_line = scope == CFG_GLOBAL || scope == CFG_PROXY || scope == CFG_USERLIST ||
-		       scope == CFG_HTTP_ERRORS;
+	bool is_line = is_section_scope(scope);
 	const char *names[16];
 	unsigned n = 0;
 	struct strbuf sb = STRBUF_INIT;
