@@ -6,6 +6,8 @@ USE_PCRE2 ?= 1
 SAN       ?=
 SANITIZE  ?= $(SAN)
 FUZZ      ?=
+V         ?=
+Q         := $(if $(V),,@)
 VERSION   := $(shell cat VERSION)
 empty     :=
 comma     := ,
@@ -56,11 +58,13 @@ WANTED     = $(if $(T),$(foreach p,$(1),$(if $(findstring $(T),$(p)),$(p))),$(1)
 all: $(PROG)
 
 $(PROG): $(OBJS)
-	$(CC) $(LDFLAGS) -o $@ $(OBJS) $(PKG_LD)
+	@echo '  LD    $@'
+	$(Q)$(CC) $(LDFLAGS) -o $@ $(OBJS) $(PKG_LD)
 
-$(BUILD)/%.o: src/%.c Makefile VERSION $(BUILD)/flags
+$(BUILD)/%.o: src/%.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -MMD -MP -c -o $@ $<
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -MMD -MP -c -o $@ $<
 
 # Rewritten when the flags differ from those of the last build, so that switches take effect.
 FLAGS     := $(CC) $(CPPFLAGS) $(CFLAGS) $(LDFLAGS)
@@ -71,16 +75,19 @@ $(BUILD)/flags: export FLAGS_NOW = $(FLAGS)
 
 $(BUILD)/tests/%_test: tests/%_test.c $(LIBOBJS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $< $(LIBOBJS) -lcmocka $(PKG_LD)
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $< $(LIBOBJS) -lcmocka $(PKG_LD)
 
 $(BUILD)/tests/%_fuzz: tests/%_fuzz.c $(LIBOBJS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) \
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -Wno-missing-prototypes -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) \
 		-fsanitize=fuzzer -o $@ $< $(LIBOBJS) $(PKG_LD)
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(LIBOBJS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $< $(LIBOBJS) $(PKG_LD)
+	@echo '  CC    $<'
+	$(Q)$(CC) $(CPPFLAGS) $(PKG_CF) $(CFLAGS) -MMD -MP -MF $@.d -MT $@ $(LDFLAGS) -o $@ $< $(LIBOBJS) $(PKG_LD)
 
 -include $(OBJS:.o=.d) $(UNITS:=.d) $(FUZZERS:=.d) $(BENCHES:=.d)
 
@@ -151,7 +158,7 @@ help:
 	@echo 'CC=clang               another compiler, in its own build folder'
 	@echo 'SANITIZE=address,undefined or SANITIZE=thread (also SAN=): instrumented, in its own folder'
 	@echo 'USE_LUA=0 USE_PCRE2=0  without these libraries'
-	@echo 'BUILD=dir PROG=file    where to build'
+	@echo 'BUILD=dir PROG=file    where to build; V=1: show the commands'
 
 force:
 
