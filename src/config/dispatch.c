@@ -54,6 +54,19 @@ static int report_place(struct cfg_parser *p, enum cfg_scope scope, const struct
 	return cfg_error(p, w, "'%s' is not allowed in %s %s section", w->str, article(here), here);
 }
 
+/* Side by side in a frontend and a backend, many files have lines that only one of them heeds. */
+static int ignore(struct cfg_parser *p, enum cfg_scope scope, struct cfg_args *args,
+	const struct cfg_word *w)
+{
+	const char *takers = sections_taking(p, scope, w->str);
+	const char *here = p->section ? p->section->name : "section";
+
+	cfg_warn(p, w, "'%s' has no effect in %s %s section; it belongs in %s", w->str,
+		article(here), here, takers ? takers : "another");
+	args->pos = args->line->n_words;
+	return 0;
+}
+
 int report_unknown(
 	struct cfg_parser *p, enum cfg_scope scope, uint32_t where, const struct cfg_word *w)
 {
@@ -198,7 +211,8 @@ int cfg_dispatch(struct cfg_parser *p, enum cfg_scope scope, uint32_t where, voi
 	if (kw->type == CFG_T_REFUSED || kw->type == CFG_T_REMOVED)
 		return refuse(p, kw, w);
 	if (where && kw->where && !(kw->where & where))
-		return report_place(p, scope, w);
+		return kw->ignored_in & where ? ignore(p, scope, args, w)
+					      : report_place(p, scope, w);
 	if (check_negation(p, kw, w) < 0)
 		return -1;
 	if (kw->replaced_by)

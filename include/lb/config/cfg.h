@@ -205,6 +205,7 @@ struct cfg_kw {
 	const char *name; /* "timeut"; "server" etc.; a trailing '*' matches any suffix: "sc-add-gpc*" */
 	enum cfg_scope scope;
 	uint32_t where;	      /* CFG_PROXY, CFG_OPTION, CFG_TIMEOUT: which sections */
+	uint32_t ignored_in;  /* sections where it has no effect: a warning instead of an error */
 	uint8_t min_args, max_args; /* checked before .parse where the scope is a whole line; 255: any */
 	bool can_negate;      /* "no X" and "default X" make sense: parse sees parser->negate */
 	enum cfg_type type;
