@@ -61,12 +61,12 @@ static int parse_http_check(
 
 /* clang-format off */
 static const struct cfg_kw check_kws[] = {
-	{ .name = "httpchk", .scope = CFG_OPTION, .where = CFG_ANY_BE, .max_args = 3, .can_negate = true,
+	{ .name = "httpchk", .scope = CFG_OPTION, .where = CFG_ANY_BE, .ignored_in = CFG_FE, .max_args = 3, .can_negate = true,
 	  .parse = parse_httpchk, .usage = "option httpchk [[<method>] <uri> [<version>]]",
 	  .help = "check servers by an HTTP request" },
-	{ .name = "tcp-check", .scope = CFG_OPTION, .where = CFG_ANY_BE, .max_args = 0, .can_negate = true,
+	{ .name = "tcp-check", .scope = CFG_OPTION, .where = CFG_ANY_BE, .ignored_in = CFG_FE, .max_args = 0, .can_negate = true,
 	  .parse = parse_tcp_check, .usage = "option tcp-check", .help = "check servers by connecting to them" },
-	{ .name = "http-check", .scope = CFG_PROXY, .where = CFG_ANY_BE, .min_args = 1, .max_args = 255,
+	{ .name = "http-check", .scope = CFG_PROXY, .where = CFG_ANY_BE, .ignored_in = CFG_FE, .min_args = 1, .max_args = 255,
 	  .parse = parse_http_check, .usage = "http-check { expect | send | send-state | disable-on-404 } ...",
 	  .help = "what the HTTP check sends and expects" },
 };

@@ -220,13 +220,15 @@ static int parse_forwarded(
 #define BE			CFG_ANY_BE
 #define BOTH			CFG_ANY
 #define FLAG(name_, where_, bit_, flags_, help_)                                                   \
-	{ .name = name_, .scope = CFG_OPTION, .where = where_, .can_negate = true,                 \
+	{ .name = name_, .scope = CFG_OPTION, .where = where_,                                     \
+	  .ignored_in = IN_ANY & ~(where_), .can_negate = true,                            \
 	  .parse = parse_flag, .min = bit_, .usage = "option " name_, .help = help_, .flags = flags_ }
 #define CONN_MODE(name_, mode_, help_)                                                             \
 	{ .name = name_, .scope = CFG_OPTION, .where = BOTH, .can_negate = true,                   \
 	  .parse = parse_conn_mode, .min = mode_, .usage = "option " name_, .help = help_ }
 #define NOT_YET(name_, where_, flags_, help_)                                                      \
-	{ .name = name_, .scope = CFG_OPTION, .where = where_, .max_args = 255, .can_negate = true,\
+	{ .name = name_, .scope = CFG_OPTION, .where = where_,                                     \
+	  .ignored_in = IN_ANY & ~(where_), .max_args = 255, .can_negate = true,           \
 	  .type = CFG_T_REFUSED, .usage = "option " name_, .help = help_, .flags = flags_ }
 #define GONE(name_, help_)                                                                         \
 	{ .name = name_, .scope = CFG_OPTION, .where = BOTH, .max_args = 255, .can_negate = true,  \
@@ -266,11 +268,11 @@ static const struct cfg_kw option_kws[] = {
 	FLAG("srvtcpka", BE, PO_TCPKA_SRV, "[ BE ]", "TCP keep-alive probes to servers"),
 	FLAG("tcp-smart-accept", FE, PO_SMART_ACCEPT, "[ FE ]", "save the ACK of a client's first data"),
 	FLAG("tcp-smart-connect", BE, PO_SMART_CONNECT, "[ BE ]", "save the last ACK of connecting to a server"),
-	{ .name = "accept-invalid-http-request", .scope = CFG_OPTION, .where = FE, .can_negate = true,
+	{ .name = "accept-invalid-http-request", .scope = CFG_OPTION, .where = FE, .ignored_in = CFG_BE, .can_negate = true,
 	  .parse = parse_flag, .min = PO_UNSAFE_REQ, .usage = "option accept-invalid-http-request",
 	  .help = "the former name of accept-unsafe-violations-in-http-request",
 	  .replaced_by = "option accept-unsafe-violations-in-http-request" },
-	{ .name = "accept-invalid-http-response", .scope = CFG_OPTION, .where = BE, .can_negate = true,
+	{ .name = "accept-invalid-http-response", .scope = CFG_OPTION, .where = BE, .ignored_in = CFG_FE, .can_negate = true,
 	  .parse = parse_flag, .min = PO_UNSAFE_RES, .usage = "option accept-invalid-http-response",
 	  .help = "the former name of accept-unsafe-violations-in-http-response",
 	  .replaced_by = "option accept-unsafe-violations-in-http-response" },
@@ -284,14 +286,14 @@ static const struct cfg_kw option_kws[] = {
 
 	{ .name = "tcpka", .scope = CFG_OPTION, .where = BOTH, .can_negate = true,
 	  .parse = parse_tcpka, .usage = "option tcpka", .help = "TCP keep-alive probes on both sides" },
-	{ .name = "tcplog", .scope = CFG_OPTION, .where = FE, .max_args = 1, .parse = parse_log_option,
+	{ .name = "tcplog", .scope = CFG_OPTION, .where = FE, .ignored_in = CFG_BE, .max_args = 1, .parse = parse_log_option,
 	  .min = PO_TCPLOG, .usage = "option tcplog", .help = "the log line for TCP sessions" },
-	{ .name = "httplog", .scope = CFG_OPTION, .where = FE, .max_args = 1, .parse = parse_log_option,
+	{ .name = "httplog", .scope = CFG_OPTION, .where = FE, .ignored_in = CFG_BE, .max_args = 1, .parse = parse_log_option,
 	  .min = PO_HTTPLOG, .usage = "option httplog [clf]",
 	  .help = "the log line for HTTP requests; clf: in the Common Log Format" },
-	{ .name = "httpslog", .scope = CFG_OPTION, .where = FE, .max_args = 0, .parse = parse_log_option,
+	{ .name = "httpslog", .scope = CFG_OPTION, .where = FE, .ignored_in = CFG_BE, .max_args = 0, .parse = parse_log_option,
 	  .min = PO_HTTPSLOG, .usage = "option httpslog", .help = "httplog with what TLS has to say" },
-	{ .name = "redispatch", .scope = CFG_OPTION, .where = BE, .max_args = 1, .can_negate = true,
+	{ .name = "redispatch", .scope = CFG_OPTION, .where = BE, .ignored_in = CFG_FE, .max_args = 1, .can_negate = true,
 	  .parse = parse_redispatch, .usage = "option redispatch [<n>]",
 	  .help = "retry on another server: at every n-th retry, or the -n-th last one" },
 	{ .name = "forwardfor", .scope = CFG_OPTION, .where = BOTH, .max_args = 255, .can_negate = true,
@@ -302,7 +304,7 @@ static const struct cfg_kw option_kws[] = {
 	  .parse = parse_originalto, .usage = "option originalto [except <network>] [header <name>]",
 	  .help = "tell servers the address that the client connected to" },
 
-	{ .name = "forwarded", .scope = CFG_OPTION, .where = CFG_ANY_BE, .max_args = 255,
+	{ .name = "forwarded", .scope = CFG_OPTION, .where = CFG_ANY_BE, .ignored_in = CFG_FE, .max_args = 255,
 	  .can_negate = true, .parse = parse_forwarded,
 	  .usage = "option forwarded [proto] [host] [by] [by_port] [for] [for_port]",
 	  .help = "tell servers about the client in Forwarded (RFC 7239)" },

@@ -16,11 +16,13 @@ static int parse_timeout(
 
 /* clang-format off */
 #define TIMEOUT(name_, where_, field, help_)                                                       \
-	{ .name = name_, .scope = CFG_TIMEOUT, .where = where_, .min_args = 1, .max_args = 1,      \
+	{ .name = name_, .scope = CFG_TIMEOUT, .where = where_,                                    \
+	  .ignored_in = IN_ANY & ~(where_), .min_args = 1, .max_args = 1,                  \
 	  .type = CFG_T_DURATION, .offset = OFF(field), .default_us = 1000, .max = INT32_MAX,      \
 	  .usage = "timeout " name_ " <time>", .help = help_ }
 #define OLD_TIMEOUT(name_, where_, field, new_)                                                    \
-	{ .name = name_, .scope = CFG_PROXY, .where = where_, .min_args = 1, .max_args = 1,        \
+	{ .name = name_, .scope = CFG_PROXY, .where = where_,                                      \
+	  .ignored_in = IN_ANY & ~(where_), .min_args = 1, .max_args = 1,                  \
 	  .type = CFG_T_DURATION, .offset = OFF(field), .default_us = 1000, .max = INT32_MAX,      \
 	  .usage = name_ " <time>", .help = "the former name of '" new_ "'", .replaced_by = new_ }
 
