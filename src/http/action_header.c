@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actions on header fields: set-header, add-header, del-header, replace-header, replace-value; set-status.
+ * Actions on header fields: set-header, add-header, del-header, replace-header, replace-value;
+ * set-status.
  *
- * Names are lower-cased when the rule is parsed. A value that cannot be a value (CR, LF, NUL), one field too many, or
- * no memory: the rewrite has failed, and strict-mode says what that means. The fields that frame the body are lb's own:
- * rules on them are refused, because a rule that moved the end of a message would let one be smuggled in another.
+ * Names are lower-cased when the rule is parsed. A value that cannot be a value (CR, LF, NUL), one
+ * field too many, or no memory: the rewrite has failed, and strict-mode says what that means. The
+ * fields that frame the body are lb's own: rules on them are refused, because a rule that moved the
+ * end of a message would let one be smuggled in another.
  */
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
@@ -18,8 +20,8 @@ struct hdr_arg {
 	struct slice name; /* lower case */
 	enum http_hid id;
 	struct rewrite_fmt fmt;
-	struct regex *re;	/* replace-*; del-header -m reg */
-	enum pat_match match;	/* del-header */
+	struct regex *re;     /* replace-*; del-header -m reg */
+	enum pat_match match; /* del-header */
 };
 
 static bool is_framing(enum http_hid id)
@@ -30,7 +32,8 @@ static bool is_framing(enum http_hid id)
 /* --- set-header, add-header --- */
 
 /* The value in memory that lasts as long as the message. 0 or -errno. */
-static int make_value(struct smp_env *env, const struct hdr_arg *h, struct http_msg *m, struct slice *out)
+static int make_value(
+	struct smp_env *env, const struct hdr_arg *h, struct http_msg *m, struct slice *out)
 {
 	struct slice v;
 
@@ -109,7 +112,8 @@ static enum verdict exec_del_match(const struct rule *r, struct smp_env *env, st
 
 /* --- replace-header, replace-value --- */
 
-static struct http_field *next_field(struct http_msg *m, const struct hdr_arg *h, struct http_field *f)
+static struct http_field *next_field(
+	struct http_msg *m, const struct hdr_arg *h, struct http_field *f)
 {
 	return h->id ? http_find_id(m, h->id, f) : http_find(m, h->name, f);
 }
@@ -129,7 +133,8 @@ static int set_value(struct http_msg *m, struct http_field *f, const struct strb
 	return 0;
 }
 
-static int replace_whole(struct http_msg *m, struct http_field *f, const struct hdr_arg *h, struct slice fmt)
+static int replace_whole(
+	struct http_msg *m, struct http_field *f, const struct hdr_arg *h, struct slice fmt)
 {
 	struct strbuf sb;
 	int rc = rewrite_area(&sb);
@@ -154,8 +159,8 @@ static size_t element_end(struct slice v, size_t i)
 }
 
 /* Each element on its own; what stands between them stays. */
-static int replace_elements(struct http_msg *m, struct http_field *f, const struct hdr_arg *h,
-	struct slice fmt)
+static int replace_elements(
+	struct http_msg *m, struct http_field *f, const struct hdr_arg *h, struct slice fmt)
 {
 	struct slice v = http_value(f);
 	struct strbuf sb;
@@ -200,12 +205,14 @@ static enum verdict replace(const struct rule *r, struct smp_env *env, struct ru
 	return RULE_CONTINUE;
 }
 
-static enum verdict exec_replace_header(const struct rule *r, struct smp_env *env, struct rule_run *run)
+static enum verdict exec_replace_header(
+	const struct rule *r, struct smp_env *env, struct rule_run *run)
 {
 	return replace(r, env, run, replace_whole);
 }
 
-static enum verdict exec_replace_value(const struct rule *r, struct smp_env *env, struct rule_run *run)
+static enum verdict exec_replace_value(
+	const struct rule *r, struct smp_env *env, struct rule_run *run)
 {
 	return replace(r, env, run, replace_elements);
 }
@@ -254,12 +261,13 @@ static int check_name(struct cfg_parser *p, const struct cfg_word *w, const stru
 	if (!http_name_is_valid(h->name))
 		return cfg_error(p, w, "'%s' is not the name of a header field", w->str);
 	if (is_framing(h->id))
-		return cfg_error(p, w, "'%s' says where the message ends: rules cannot change it", w->str);
+		return cfg_error(
+			p, w, "'%s' says where the message ends: rules cannot change it", w->str);
 	return 0;
 }
 
-static int parse_value(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where,
-	struct hdr_arg *h)
+static int parse_value(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
+	enum smp_where where, struct hdr_arg *h)
 {
 	const struct cfg_word *w = rule_need(p, args, r, "a value");
 
@@ -268,8 +276,8 @@ static int parse_value(struct cfg_parser *p, struct rule *r, struct cfg_args *ar
 	if (!h->fmt.lf) {
 		h->fmt.text = slice_trim(h->fmt.text);
 		if (!http_value_is_safe(h->fmt.text))
-			return cfg_error(p, w,
-				"the value of a field cannot contain line ends or NUL");
+			return cfg_error(
+				p, w, "the value of a field cannot contain line ends or NUL");
 	}
 	return 0;
 }
@@ -285,17 +293,20 @@ static int parse_set_or_add(struct cfg_parser *p, struct rule *r, struct cfg_arg
 	return parse_value(p, r, args, where, h);
 }
 
-static int parse_set(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_set(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	return parse_set_or_add(p, r, args, where, exec_set);
 }
 
-static int parse_add(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_add(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	return parse_set_or_add(p, r, args, where, exec_add);
 }
 
-static int parse_del(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_del(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	struct hdr_arg *h = parse_name(p, r, args);
 	const struct cfg_word *name = cfg_last(args), *w;
@@ -325,8 +336,8 @@ static int parse_del(struct cfg_parser *p, struct rule *r, struct cfg_args *args
 	return 0;
 }
 
-static int parse_replace(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where,
-	rule_exec_fn exec)
+static int parse_replace(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
+	enum smp_where where, rule_exec_fn exec)
 {
 	struct hdr_arg *h = parse_name(p, r, args);
 	const struct cfg_word *w;
@@ -344,19 +355,20 @@ static int parse_replace(struct cfg_parser *p, struct rule *r, struct cfg_args *
 	return w ? rewrite_parse_format(p, w, where, &h->fmt) : -1;
 }
 
-static int parse_replace_header(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_replace_header(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	return parse_replace(p, r, args, where, exec_replace_header);
 }
 
-static int parse_replace_value(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_replace_value(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	return parse_replace(p, r, args, where, exec_replace_value);
 }
 
-static int parse_status(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_status(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	const struct cfg_word *w = rule_need(p, args, r, "a status code between 100 and 999");
 	struct status_arg *s = ARENA_NEW(p->arena, struct status_arg);

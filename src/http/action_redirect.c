@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The redirect action, and the classic keyword of that name: an answer that sends the client elsewhere.
+ * The redirect action, and the classic keyword of that name: an answer that sends the client
+ * elsewhere.
  *
- * The location depends on the request, so each run makes a small reply in the stream's arena; everything else about it
- * was worked out when the rule was parsed.
+ * The location depends on the request, so each run makes a small reply in the stream's arena;
+ * everything else about it was worked out when the rule was parsed.
  */
 #include <lb/core/str.h>
 #include <lb/core/tune.h>
@@ -11,7 +12,12 @@
 
 #include "reply_priv.h"
 
-enum target { TO_NONE, TO_LOCATION, TO_PREFIX, TO_SCHEME };
+enum target {
+	TO_NONE,
+	TO_LOCATION,
+	TO_PREFIX,
+	TO_SCHEME
+};
 
 struct redirect {
 	enum target target;
@@ -20,7 +26,7 @@ struct redirect {
 	uint16_t code;
 	bool drop_query, keep_query, append_slash, ignore_empty;
 	struct logformat *cookie_lf; /* set-cookie-fmt; or */
-	struct slice cookie;	     /* the Set-Cookie field; .ptr NULL: none */
+	struct slice cookie;         /* the Set-Cookie field; .ptr NULL: none */
 };
 
 struct made { /* one answer, in the stream's arena */
@@ -54,8 +60,8 @@ static void put_path(struct strbuf *sb, const struct redirect *rd, struct http_m
 		strbuf_addc(sb, '/');
 }
 
-static void put_location(struct strbuf *sb, const struct redirect *rd, struct slice value,
-	struct http_msg *req)
+static void put_location(
+	struct strbuf *sb, const struct redirect *rd, struct slice value, struct http_msg *req)
 {
 	switch (rd->target) {
 	case TO_SCHEME:
@@ -111,7 +117,8 @@ static bool is_cacheable(unsigned code)
 	return code == 301 || code == 308;
 }
 
-static int fill(struct made *m, const struct redirect *rd, struct smp_env *env, struct slice location)
+static int fill(
+	struct made *m, const struct redirect *rd, struct smp_env *env, struct slice location)
 {
 	struct slice cookie = rd->cookie, text;
 	char *s;
@@ -170,8 +177,8 @@ static int parse_code(struct cfg_parser *p, struct cfg_args *args, struct redire
 	if (!w || cfg_uint(p, w, 100, 599, &v) != 0)
 		return -1;
 	if (v != 301 && v != 302 && v != 303 && v != 307 && v != 308)
-		return cfg_error(p, w, "a redirect has the code 301, 302, 303, 307 or 308, not %s",
-			w->str);
+		return cfg_error(
+			p, w, "a redirect has the code 301, 302, 303, 307 or 308, not %s", w->str);
 	rd->code = (uint16_t)v;
 	return 0;
 }
@@ -194,8 +201,8 @@ static int parse_target(struct cfg_parser *p, struct cfg_args *args, struct redi
 	return 0;
 }
 
-static int parse_cookie(struct cfg_parser *p, struct cfg_args *args, struct redirect *rd,
-	const char *attributes)
+static int parse_cookie(
+	struct cfg_parser *p, struct cfg_args *args, struct redirect *rd, const char *attributes)
 {
 	const struct cfg_word *w = cfg_need(p, args, "the name of a cookie");
 	char *s;
@@ -212,8 +219,8 @@ static int parse_cookie(struct cfg_parser *p, struct cfg_args *args, struct redi
 	return 0;
 }
 
-static int parse_cookie_fmt(struct cfg_parser *p, struct cfg_args *args, struct redirect *rd,
-	enum smp_where where)
+static int parse_cookie_fmt(
+	struct cfg_parser *p, struct cfg_args *args, struct redirect *rd, enum smp_where where)
 {
 	const struct cfg_word *w = cfg_need(p, args, "a log format");
 
@@ -226,18 +233,19 @@ static int parse_cookie_fmt(struct cfg_parser *p, struct cfg_args *args, struct 
 
 static bool set_flag(struct redirect *rd, const char *word)
 {
-	bool *flag = !strcmp(word, "drop-query") ? &rd->drop_query :
-		!strcmp(word, "keep-query") ? &rd->keep_query :
-		!strcmp(word, "append-slash") ? &rd->append_slash :
-		!strcmp(word, "ignore-empty") ? &rd->ignore_empty : NULL;
+	bool *flag = !strcmp(word, "drop-query")     ? &rd->drop_query
+		     : !strcmp(word, "keep-query")   ? &rd->keep_query
+		     : !strcmp(word, "append-slash") ? &rd->append_slash
+		     : !strcmp(word, "ignore-empty") ? &rd->ignore_empty
+						     : NULL;
 
 	if (flag)
 		*flag = true;
 	return flag != NULL;
 }
 
-static int parse_word(struct cfg_parser *p, struct cfg_args *args, struct redirect *rd, bool use_fmt,
-	enum smp_where where)
+static int parse_word(struct cfg_parser *p, struct cfg_args *args, struct redirect *rd,
+	bool use_fmt, enum smp_where where)
 {
 	const struct cfg_word *w = cfg_next(args);
 
@@ -258,12 +266,13 @@ static int parse_word(struct cfg_parser *p, struct cfg_args *args, struct redire
 	if (set_flag(rd, w->str))
 		return 0;
 	return cfg_error(p, w,
-		"expected location, prefix, scheme, code, drop-query, keep-query, append-slash, ignore-empty, set-cookie, set-cookie-fmt or clear-cookie, got '%s'",
+		"expected location, prefix, scheme, code, drop-query, keep-query, append-slash, "
+		"ignore-empty, set-cookie, set-cookie-fmt or clear-cookie, got '%s'",
 		w->str);
 }
 
-static int parse_any(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where,
-	bool use_fmt)
+static int parse_any(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
+	enum smp_where where, bool use_fmt)
 {
 	struct redirect *rd = ARENA_NEW(p->arena, struct redirect);
 
@@ -274,27 +283,28 @@ static int parse_any(struct cfg_parser *p, struct rule *r, struct cfg_args *args
 		if (parse_word(p, args, rd, use_fmt, where) != 0)
 			return -1;
 	if (!rd->target)
-		return cfg_error(p, cfg_last(args), "'redirect' expects location, prefix or scheme");
+		return cfg_error(
+			p, cfg_last(args), "'redirect' expects location, prefix or scheme");
 	r->exec = exec_redirect;
 	r->arg = rd;
 	return 0;
 }
 
-static int parse_redirect(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_redirect(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	return parse_any(p, r, args, where, true);
 }
 
-static int parse_classic(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_classic(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	return parse_any(p, r, args, where, false);
 }
 
-#define REDIRECT_USAGE                                                                             \
-	"redirect { location <loc> | prefix <pfx> | scheme <sch> } [code <code>] [drop-query] "    \
-	"[keep-query] [append-slash] [ignore-empty] [set-cookie <name>[=<value>] | "               \
+#define REDIRECT_USAGE                                                                          \
+	"redirect { location <loc> | prefix <pfx> | scheme <sch> } [code <code>] [drop-query] " \
+	"[keep-query] [append-slash] [ignore-empty] [set-cookie <name>[=<value>] | "            \
 	"set-cookie-fmt <fmt> | clear-cookie <name>[=]] [{if | unless} <condition>]"
 
 static const struct action_kw classic_redirect = { .name = "redirect",
@@ -311,8 +321,11 @@ int http_redirect_rule_parse(struct cfg_parser *p, struct rules *list, struct ac
 }
 
 static const struct action_kw redirect_actions[] = {
-	{ .name = "redirect", .sets = RS_BIT(RS_HTTP_REQ) | RS_BIT(RS_HTTP_RES),
-		.parse = parse_redirect, .usage = REDIRECT_USAGE,
-		.help = "send the client elsewhere; texts are log formats", .is_final = true },
+	{ .name = "redirect",
+		.sets = RS_BIT(RS_HTTP_REQ) | RS_BIT(RS_HTTP_RES),
+		.parse = parse_redirect,
+		.usage = REDIRECT_USAGE,
+		.help = "send the client elsewhere; texts are log formats",
+		.is_final = true },
 };
 LB_REGISTER_ACTION(redirect_actions);

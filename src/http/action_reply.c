@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actions that answer: deny, tarpit, return, auth. What they send is compiled when the rule is parsed; running one
- * only names it.
+ * Actions that answer: deny, tarpit, return, auth. What they send is compiled when the rule is
+ * parsed; running one only names it.
  */
 #include <lb/http/reply.h>
 
@@ -27,28 +27,29 @@ static enum verdict exec_tarpit(const struct rule *r, struct smp_env *env, struc
 	return RULE_DENY;
 }
 
-static int parse_reply(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where,
-	unsigned status, enum reply_use use)
+static int parse_reply(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
+	enum smp_where where, unsigned status, enum reply_use use)
 {
 	r->arg = http_reply_parse_for(p, args, status, where, use, NULL);
 	return r->arg ? 0 : -1;
 }
 
-static int parse_return(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_return(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	r->exec = exec_return;
 	return parse_reply(p, r, args, where, 200, REPLY_RETURN);
 }
 
-static int parse_deny(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_deny(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	r->exec = exec_deny;
 	return parse_reply(p, r, args, where, r->set == RS_HTTP_REQ ? 403 : 502, REPLY_DENY);
 }
 
-static int parse_tarpit(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_tarpit(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	r->exec = exec_tarpit;
 	return parse_reply(p, r, args, where, 500, REPLY_DENY);
@@ -114,7 +115,8 @@ static void init_auth(struct auth_arg *a, struct slice challenge)
 	a->www.is_error_ref = a->proxy.is_error_ref = true;
 }
 
-static int parse_auth(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_auth(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	struct auth_arg *a = ARENA_NEW(p->arena, struct auth_arg);
 	const struct cfg_word *w = NULL;
@@ -138,22 +140,34 @@ static int parse_auth(struct cfg_parser *p, struct rule *r, struct cfg_args *arg
 	return 0;
 }
 
-#define REPLY_USAGE                                                                                \
-	"[content-type <type>] [{ default-errorfiles | errorfile <file> | errorfiles <name> | "    \
-	"file <file> | lf-file <file> | string <str> | lf-string <fmt> }] [hdr <name> <fmt>]* "    \
+#define REPLY_USAGE                                                                             \
+	"[content-type <type>] [{ default-errorfiles | errorfile <file> | errorfiles <name> | " \
+	"file <file> | lf-file <file> | string <str> | lf-string <fmt> }] [hdr <name> <fmt>]* " \
 	"[{if | unless} <condition>]"
 
 static const struct action_kw reply_actions[] = {
-	{ .name = "return", .sets = RS_BIT(RS_HTTP_REQ) | RS_BIT(RS_HTTP_RES), .parse = parse_return,
-		.is_final = true, .usage = "return [status <code>] " REPLY_USAGE,
+	{ .name = "return",
+		.sets = RS_BIT(RS_HTTP_REQ) | RS_BIT(RS_HTTP_RES),
+		.parse = parse_return,
+		.is_final = true,
+		.usage = "return [status <code>] " REPLY_USAGE,
 		.help = "answer with this response" },
-	{ .name = "deny", .sets = RS_BIT(RS_HTTP_REQ) | RS_BIT(RS_HTTP_RES), .parse = parse_deny,
-		.is_final = true, .usage = "deny [{ status | deny_status } <code>] " REPLY_USAGE,
+	{ .name = "deny",
+		.sets = RS_BIT(RS_HTTP_REQ) | RS_BIT(RS_HTTP_RES),
+		.parse = parse_deny,
+		.is_final = true,
+		.usage = "deny [{ status | deny_status } <code>] " REPLY_USAGE,
 		.help = "refuse, with an error page or this response" },
-	{ .name = "tarpit", .sets = RS_BIT(RS_HTTP_REQ), .parse = parse_tarpit, .is_final = true,
+	{ .name = "tarpit",
+		.sets = RS_BIT(RS_HTTP_REQ),
+		.parse = parse_tarpit,
+		.is_final = true,
 		.usage = "tarpit [{ status | deny_status } <code>] " REPLY_USAGE,
 		.help = "refuse, after 'timeout tarpit'" },
-	{ .name = "auth", .sets = RS_BIT(RS_HTTP_REQ), .parse = parse_auth, .is_final = true,
+	{ .name = "auth",
+		.sets = RS_BIT(RS_HTTP_REQ),
+		.parse = parse_auth,
+		.is_final = true,
 		.usage = "auth [realm <realm>] [{if | unless} <condition>]",
 		.help = "ask for a user name and a password" },
 };

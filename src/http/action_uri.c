@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actions on the request line: set-path, set-pathq, set-query, set-uri, set-method, and replace-path, replace-pathq,
- * replace-uri.
+ * Actions on the request line: set-path, set-pathq, set-query, set-uri, set-method, and
+ * replace-path, replace-pathq, replace-uri.
  *
- * What a rule makes must still be a target: a path begins with '/', nothing contains blanks or control characters. An
- * empty path is '/', as the two mean the same (RFC 9110 4.2.3). Anything else is a failed rewrite. HEAD and CONNECT stay
- * what they are, because the end of the response depends on them.
+ * What a rule makes must still be a target: a path begins with '/', nothing contains blanks or
+ * control characters. An empty path is '/', as the two mean the same (RFC 9110 4.2.3). Anything
+ * else is a failed rewrite. HEAD and CONNECT stay what they are, because the end of the response
+ * depends on them.
  */
 #include <lb/core/str.h>
 
@@ -13,7 +14,13 @@
 
 #include "rewrite_priv.h"
 
-enum part { PART_PATH, PART_PATHQ, PART_QUERY, PART_URI, PART_METHOD };
+enum part {
+	PART_PATH,
+	PART_PATHQ,
+	PART_QUERY,
+	PART_URI,
+	PART_METHOD
+};
 
 struct uri_arg {
 	enum part part;
@@ -135,7 +142,8 @@ static enum verdict exec_replace(const struct rule *r, struct smp_env *env, stru
 	return rc < 0 ? rule_rewrite_failed(run) : RULE_CONTINUE;
 }
 
-static int parse_uri(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_uri(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	struct uri_arg *u = ARENA_NEW(p->arena, struct uri_arg);
 	const struct cfg_word *w;

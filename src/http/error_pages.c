@@ -2,8 +2,9 @@
 /*
  * The built-in error pages, and the search for the page of a status.
  *
- * What clients see of these is relied upon, byte for byte: statuses, reasons, texts (the odd ones, too), and the
- * order of fields follow what HAProxy sends. Built once at start-up, immutable afterwards, read by all threads.
+ * What clients see of these is relied upon, byte for byte: statuses, reasons, texts (the odd ones,
+ * too), and the order of fields follow what HAProxy sends. Built once at start-up, immutable
+ * afterwards, read by all threads.
  */
 #include <lb/http/reply.h>
 
@@ -31,8 +32,8 @@
 	X(421, "Misdirected Request", "This server does not answer for that host.", false)         \
 	X(422, "Unprocessable Content", "The content of the request cannot be processed.", false)  \
 	X(425, "Too Early", "Your browser sent early data.", false)                                \
-	X(429, "Too Many Requests",                                                                \
-		"You have sent too many requests in a given amount of time.", false)               \
+	X(429, "Too Many Requests", "You have sent too many requests in a given amount of time.",  \
+		false)                                                                             \
 	X(431, "Request Header Fields Too Large",                                                  \
 		"The header fields of the request are larger than allowed.", true)                 \
 	X(500, "Internal Server Error", "An internal server error occurred.", false)               \
@@ -44,7 +45,7 @@
 	X(504, "Gateway Time-out", "The server didn't respond in time.", false)                    \
 	X(505, "HTTP Version Not Supported", "This version of HTTP is not supported.", true)
 
-#define BODY(code, reason, text)                                                                   \
+#define BODY(code, reason, text) \
 	"<html><body><h1>" #code " " reason "</h1>\n" text "\n</body></html>\n"
 
 const uint16_t http_err_codes[HTTP_ERR_N] = {
@@ -55,11 +56,11 @@ const uint16_t http_err_codes[HTTP_ERR_N] = {
 
 /* const, but for the fields that http_errors_init() sets */
 static struct http_reply builtin[HTTP_ERR_N] = {
-#define X(code, reason_, text, closes)                                                             \
-	{ .status = code,                                                                          \
-		.reason = { reason_, sizeof(reason_) - 1 },                                        \
-		.body = { BODY(code, reason_, text), sizeof(BODY(code, reason_, text)) - 1 },      \
-		.is_raw = true,                                                                    \
+#define X(code, reason_, text, closes)                                                        \
+	{ .status = code,                                                                     \
+		.reason = { reason_, sizeof(reason_) - 1 },                                   \
+		.body = { BODY(code, reason_, text), sizeof(BODY(code, reason_, text)) - 1 }, \
+		.is_raw = true,                                                               \
 		.close = closes },
 	PAGES(X)
 #undef X
@@ -74,8 +75,8 @@ void http_errors_init(void)
 {
 	for (int i = 0; i < HTTP_ERR_N; i++) {
 		struct http_reply_hdr *h = builtin_hdrs[i];
-		int n = snprintf(builtin_len[i], sizeof(builtin_len[i]), "%zu",
-			builtin[i].body.len);
+		int n = snprintf(
+			builtin_len[i], sizeof(builtin_len[i]), "%zu", builtin[i].body.len);
 
 		h[0].name = http_name(HDR_CONTENT_LENGTH);
 		h[0].text = slice_make(builtin_len[i], (size_t)n);

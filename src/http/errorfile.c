@@ -2,16 +2,17 @@
 /*
  * Error files: a whole HTTP response in a file, to be sent instead of a built-in page.
  *
- * The file is parsed by the parser of responses, so that what lb sends is what it would accept. Its fields keep their
- * order; those about the connection are lb's business and taken out, a missing Content-Length is added, a wrong one is
- * an error. The body stays where the file was read to, whatever its size.
+ * The file is parsed by the parser of responses, so that what lb sends is what it would accept. Its
+ * fields keep their order; those about the connection are lb's business and taken out, a missing
+ * Content-Length is added, a wrong one is an error. The body stays where the file was read to,
+ * whatever its size.
  */
 #include <lb/core/str.h>
 #include <lb/http/parse.h>
 #include <lb/http/reply.h>
 
 /* No file has more fields than this; the parser refuses one that does. */
-#define MAX_FIELDS	128
+#define MAX_FIELDS 128
 
 static const enum http_hid hop_fields[] = { HDR_CONNECTION, HDR_KEEP_ALIVE, HDR_PROXY_CONNECTION,
 	HDR_UPGRADE, HDR_TE, HDR_TRAILER };
@@ -38,7 +39,8 @@ static int parse_head(struct cfg_parser *p, const struct cfg_word *w, const char
 	struct slice text, struct http_msg *m, uint32_t *head_len)
 {
 	struct h1_parser ps;
-	char *copy = arena_strndup(p->arena, text.ptr, text.len); /* names are lower-cased in place */
+	char *copy =
+		arena_strndup(p->arena, text.ptr, text.len); /* names are lower-cased in place */
 
 	if (!copy)
 		return cfg_error(p, NULL, "out of memory");
@@ -55,8 +57,9 @@ static int parse_head(struct cfg_parser *p, const struct cfg_word *w, const char
 	}
 	*head_len = ps.pos;
 	if (m->status < 200)
-		return cfg_error(p, w, "'%s' has the status %u, which is not that of a final response",
-			name, m->status);
+		return cfg_error(p, w,
+			"'%s' has the status %u, which is not that of a final response", name,
+			m->status);
 	return 0;
 }
 
@@ -73,17 +76,19 @@ static int check_body(struct cfg_parser *p, const struct cfg_word *w, const char
 	uint64_t claimed = 0;
 
 	if (http_find_id(m, HDR_TRANSFER_ENCODING, NULL))
-		return cfg_error(p, w, "'%s' has a Transfer-Encoding: write the body as it is", name);
+		return cfg_error(
+			p, w, "'%s' has a Transfer-Encoding: write the body as it is", name);
 	if (is_bodyless(m->status) && len)
-		return cfg_error(p, w, "'%s' has a body, but a response %u has none", name, m->status);
+		return cfg_error(
+			p, w, "'%s' has a body, but a response %u has none", name, m->status);
 	if (!cl) {
 		if (!is_bodyless(m->status))
 			cfg_warn(p, w, "'%s' has no Content-Length: %zu is added", name, len);
 		return 0;
 	}
 	if (str_parse_uint(http_value(cl), &claimed) != 0 || claimed != len)
-		return cfg_error(p, w, "'%s' has the Content-Length '" SLICE_FMT
-				       "', but a body of %zu bytes",
+		return cfg_error(p, w,
+			"'%s' has the Content-Length '" SLICE_FMT "', but a body of %zu bytes",
 			name, SLICE_ARG(http_value(cl)), len);
 	return 0;
 }
@@ -105,8 +110,7 @@ static int copy_fields(struct cfg_parser *p, struct http_reply *r, const struct 
 	r->hdrs = arena_calloc(p->arena, ((size_t)m->n_fields + 1) * sizeof(*r->hdrs));
 	if (!r->hdrs)
 		return -1;
-	http_for_each_field(f, m)
-	{
+	http_for_each_field(f, m) {
 		if (is_hop_field(f))
 			continue;
 		has_cl |= f->id == HDR_CONTENT_LENGTH;
@@ -122,8 +126,8 @@ static int copy_fields(struct cfg_parser *p, struct http_reply *r, const struct 
 	return 0;
 }
 
-struct http_reply *http_reply_from_file(struct cfg_parser *p, const struct cfg_word *w, unsigned status,
-	struct slice text, const char *name)
+struct http_reply *http_reply_from_file(struct cfg_parser *p, const struct cfg_word *w,
+	unsigned status, struct slice text, const char *name)
 {
 	struct http_reply *r = ARENA_NEW(p->arena, struct http_reply);
 	struct http_msg *m = http_msg_new_in(p->arena, MAX_FIELDS, true);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetches on the start lines and on a message as a whole: method, version, status, capture.*, req.proto_http. */
+/* Fetches on the start lines and on a message as a whole: method, version, status, capture.*,
+ * req.proto_http. */
 #include "fetch_priv.h"
 
 static bool fetch_meth_of(struct sample *smp, const struct http_msg *m)
@@ -11,7 +12,8 @@ static bool fetch_meth_of(struct sample *smp, const struct http_msg *m)
 	return true;
 }
 
-static bool fetch_method(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_method(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = fetch_msg(env, smp, DIR_REQ);
 
@@ -50,18 +52,20 @@ static bool fetch_ver(const struct arg *args, struct smp_env *env, struct sample
 	return m && fetch_str(smp, version_digits(m));
 }
 
-static bool fetch_capture_ver(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_capture_ver(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = fetch_msg_priv(env, smp, priv);
 
 	if (!m)
 		return false;
-	return fetch_str(smp, m->version == 10 ? SLICE("HTTP/1.0") :
-			m->version == 20 ? SLICE("HTTP/2.0") : SLICE("HTTP/1.1"));
+	return fetch_str(smp, m->version == 10   ? SLICE("HTTP/1.0")
+			      : m->version == 20 ? SLICE("HTTP/2.0")
+						 : SLICE("HTTP/1.1"));
 }
 
-static bool fetch_capture_method(const struct arg *args, struct smp_env *env, struct sample *smp,
-	void *priv)
+static bool fetch_capture_method(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = fetch_msg(env, smp, DIR_REQ);
 
@@ -69,7 +73,8 @@ static bool fetch_capture_method(const struct arg *args, struct smp_env *env, st
 }
 
 /* Path and query of the target as received, whatever the rules have made of it since. */
-static bool fetch_capture_uri(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_capture_uri(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = fetch_msg(env, smp, DIR_REQ);
 	struct slice t;
@@ -89,7 +94,8 @@ static bool fetch_capture_uri(const struct arg *args, struct smp_env *env, struc
 	return fetch_str(smp, slice_make(slash, (size_t)(t.ptr + t.len - slash)));
 }
 
-static bool fetch_status(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_status(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = fetch_msg(env, smp, DIR_RES);
 
@@ -97,7 +103,8 @@ static bool fetch_status(const struct arg *args, struct smp_env *env, struct sam
 }
 
 /* True once a whole request head is there; unknown while more bytes could make it one. */
-static bool fetch_proto_http(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_proto_http(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	if (!fetch_msg(env, smp, DIR_REQ))
 		return false;

@@ -74,8 +74,8 @@ static bool split_scheme(struct slice value, struct http_credentials *c)
 
 bool http_get_credentials(const struct http_msg *m, struct http_credentials *out)
 {
-	enum http_hid id = m->flags & HTTP_MF_USE_PROXY_HDR ? HDR_PROXY_AUTHORIZATION :
-							      HDR_AUTHORIZATION;
+	enum http_hid id =
+		m->flags & HTTP_MF_USE_PROXY_HDR ? HDR_PROXY_AUTHORIZATION : HDR_AUTHORIZATION;
 	const struct http_field *f = http_find_id(m, id, NULL);
 
 	memset(out, 0, sizeof(*out));
@@ -116,7 +116,8 @@ static bool fetch_pass(const struct arg *args, struct smp_env *env, struct sampl
 	return get(env, smp, &c) && c.pass.ptr && fetch_str(smp, c.pass);
 }
 
-static bool fetch_bearer(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_bearer(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = fetch_msg(env, smp, DIR_REQ);
 	struct http_credentials c = { 0 };
@@ -142,12 +143,12 @@ static bool fetch_auth(const struct arg *args, struct smp_env *env, struct sampl
 	if (!args[0].ptr || !fetch_msg(env, smp, DIR_REQ))
 		return false;
 	return fetch_bool(smp, get(env, smp, &c) && c.user.ptr &&
-		userlist_check(args[0].ptr, c.user, c.pass) != NULL);
+				       userlist_check(args[0].ptr, c.user, c.pass) != NULL);
 }
 
 /*
- * The user's name; for ACLs, which test it against groups, its groups one after the other. smp->iter is the user once
- * the password was found right, so that it is checked once.
+ * The user's name; for ACLs, which test it against groups, its groups one after the other.
+ * smp->iter is the user once the password was found right, so that it is checked once.
  */
 static bool fetch_group(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Fetches on bodies: what of them has been received and waits; 'option http-buffer-request' waits for more. */
+/* Fetches on bodies: what of them has been received and waits; 'option http-buffer-request' waits
+ * for more. */
 #include "fetch_priv.h"
 
 static bool get_body(struct smp_env *env, struct sample *smp, enum fetch_dir dir)
@@ -31,32 +32,38 @@ static bool get_size(struct smp_env *env, struct sample *smp, enum fetch_dir dir
 	return get_len(env, smp, dir);
 }
 
-static bool fetch_req_body(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_req_body(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return get_body(env, smp, DIR_REQ);
 }
 
-static bool fetch_res_body(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_res_body(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return get_body(env, smp, DIR_RES);
 }
 
-static bool fetch_req_len(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_req_len(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return get_len(env, smp, DIR_REQ);
 }
 
-static bool fetch_res_len(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_res_len(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return get_len(env, smp, DIR_RES);
 }
 
-static bool fetch_req_size(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_req_size(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return get_size(env, smp, DIR_REQ);
 }
 
-static bool fetch_res_size(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_res_size(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return get_size(env, smp, DIR_RES);
 }

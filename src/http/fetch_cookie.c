@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fetches on cookies: those of Cookie fields (RFC 6265 5.4) and the ones that Set-Cookie fields set.
+ * Fetches on cookies: those of Cookie fields (RFC 6265 5.4) and the ones that Set-Cookie fields
+ * set.
  *
- * A pair without '=' is no cookie. With a name they give the last cookie of that name, without one the first cookie;
- * ACLs get one after the other: smp->iter is the field, smp->iter_n the offset behind the last pair.
+ * A pair without '=' is no cookie. With a name they give the last cookie of that name, without one
+ * the first cookie; ACLs get one after the other: smp->iter is the field, smp->iter_n the offset
+ * behind the last pair.
  */
 #include <lb/core/thread.h>
 

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fetches on header fields: hdr (values between commas), fhdr (whole fields), their counts, numbers, addresses and
- * names, for requests, responses, and the direction of the running rules.
+ * Fetches on header fields: hdr (values between commas), fhdr (whole fields), their counts,
+ * numbers, addresses and names, for requests, responses, and the direction of the running rules.
  *
- * Asked for one value they give the occurrence wanted, the last one by default; asked to iterate (ACLs) they give one
- * after the other: smp->iter is the field, smp->iter_n the offset behind the last value's comma.
+ * Asked for one value they give the occurrence wanted, the last one by default; asked to iterate
+ * (ACLs) they give one after the other: smp->iter is the field, smp->iter_n the offset behind the
+ * last value's comma.
  */
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
@@ -18,7 +19,7 @@ struct hdr_priv {
 	enum fetch_dir dir;
 	enum http_hid id;
 	struct slice name; /* lower case; empty: any field */
-	int64_t occ;	   /* 0: not given */
+	int64_t occ;       /* 0: not given */
 };
 
 struct walk { /* through the values of a message */
@@ -29,14 +30,13 @@ struct walk { /* through the values of a message */
 	size_t pos;
 };
 
-static struct http_field *next_field(const struct http_msg *m, const struct hdr_priv *h,
-	struct http_field *f)
+static struct http_field *next_field(
+	const struct http_msg *m, const struct hdr_priv *h, struct http_field *f)
 {
 	if (h->id)
 		return http_find_id(m, h->id, f);
 	for (f = f ? f + 1 : m->fields; f < m->fields + m->n_fields; f++)
-		if (!f->is_deleted &&
-			(!h->name.len || slice_eq(http_field_name(f), h->name)))
+		if (!f->is_deleted && (!h->name.len || slice_eq(http_field_name(f), h->name)))
 			return f;
 	return NULL;
 }
@@ -250,8 +250,7 @@ static bool fetch_names(const struct arg *args, struct smp_env *env, struct samp
 	area = d = m ? scratch_alloc(fields_size(m)) : NULL;
 	if (!area)
 		return false;
-	http_for_each_field(f, m)
-	{
+	http_for_each_field(f, m) {
 		if (d != area)
 			*d++ = delim;
 		d = mempcpy(d, f->name, f->name_len);
@@ -270,8 +269,7 @@ static bool fetch_hdrs(const struct arg *args, struct smp_env *env, struct sampl
 	area = d = m ? scratch_alloc(fields_size(m)) : NULL;
 	if (!area)
 		return false;
-	http_for_each_field(f, m)
-	{
+	http_for_each_field(f, m) {
 		d = mempcpy(d, f->name, f->name_len);
 		d = mempcpy(d, ": ", 2);
 		if (f->value_len)
@@ -304,7 +302,8 @@ static char *put_text(char *d, const char *s, size_t len)
 	return len ? mempcpy(d, s, len) : d;
 }
 
-static bool fetch_hdrs_bin(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_hdrs_bin(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = fetch_msg_priv(env, smp, priv);
 	const struct http_field *f;
@@ -313,8 +312,7 @@ static bool fetch_hdrs_bin(const struct arg *args, struct smp_env *env, struct s
 	area = d = m ? scratch_alloc(fields_size(m)) : NULL;
 	if (!area)
 		return false;
-	http_for_each_field(f, m)
-	{
+	http_for_each_field(f, m) {
 		d = put_text(d, f->name, f->name_len);
 		d = put_text(d, f->value, f->value_len);
 	}
@@ -327,7 +325,8 @@ static bool fetch_hdrs_bin(const struct arg *args, struct smp_env *env, struct s
 
 /* --- arguments --- */
 
-static int check(struct arg *args, void **priv_out, struct arena *a, const char **err, enum fetch_dir dir)
+static int check(
+	struct arg *args, void **priv_out, struct arena *a, const char **err, enum fetch_dir dir)
 {
 	struct hdr_priv *h = ARENA_NEW(a, struct hdr_priv);
 	char *lower;

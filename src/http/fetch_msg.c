@@ -2,9 +2,9 @@
 /*
  * Finding the message that a fetch on HTTP looks at.
  *
- * In HTTP mode it is the stream's. The content rules of a TCP session have bytes only: they are copied and parsed by
- * the same parser as any other message, into a message that each thread keeps for this. Such a parse lasts for the
- * evaluation at hand; the copy is scratch memory of the turn.
+ * In HTTP mode it is the stream's. The content rules of a TCP session have bytes only: they are
+ * copied and parsed by the same parser as any other message, into a message that each thread keeps
+ * for this. Such a parse lasts for the evaluation at hand; the copy is scratch memory of the turn.
  */
 #include <lb/core/thread.h>
 #include <lb/http/parse.h>
@@ -13,7 +13,8 @@
 
 #include "fetch_priv.h"
 
-/* [owner] this thread's messages for TCP sessions: request, response; made on first use, kept for good */
+/* [owner] this thread's messages for TCP sessions: request, response; made on first use, kept for
+ * good */
 static __thread struct http_msg *peeked[2];
 
 static struct http_msg *peek_msg(bool is_response)
@@ -48,8 +49,8 @@ static struct http_msg *parse_payload(struct smp_env *env, struct sample *smp, b
 		return NULL;
 	bufq_copy_out(env->payload, copy, len);
 	h1_parser_init(&ps);
-	r = is_response ? h1_parse_response(&ps, m, copy, len, 0) :
-			  h1_parse_request(&ps, m, copy, len, 0);
+	r = is_response ? h1_parse_response(&ps, m, copy, len, 0)
+			: h1_parse_request(&ps, m, copy, len, 0);
 	if (r == H1_MORE && !env->is_final && len < buf_size())
 		smp->flags |= SMP_F_MAY_CHANGE;
 	return r == H1_DONE ? m : NULL;

@@ -6,7 +6,11 @@
 #include <lb/http/msg.h>
 #include <lb/sample/sample.h>
 
-enum fetch_dir { DIR_REQ, DIR_RES, DIR_RUNNING /* that of the rules being run */ };
+enum fetch_dir {
+	DIR_REQ,
+	DIR_RES,
+	DIR_RUNNING /* that of the rules being run */
+};
 
 /**
  * fetch_msg() - the message a fetch looks at

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fetches on the target of a request: url and its parts, base and its hashes, parameters of the query and of a
- * form in the body.
+ * Fetches on the target of a request: url and its parts, base and its hashes, parameters of the
+ * query and of a form in the body.
  */
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
@@ -93,7 +93,8 @@ static struct slice split_authority(struct slice a, struct slice *port)
 	return slice_make(a.ptr, (size_t)(colon - a.ptr));
 }
 
-static bool fetch_url_ip(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_url_ip(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = req_with_parts(env, smp);
 	char text[INET_ADDRSTRLEN];
@@ -110,7 +111,8 @@ static bool fetch_url_ip(const struct arg *args, struct smp_env *env, struct sam
 	return inet_pton(AF_INET, text, &smp->ipv4) == 1;
 }
 
-static bool fetch_url_port(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_url_port(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct http_msg *m = req_with_parts(env, smp);
 	struct slice port;
@@ -166,7 +168,8 @@ static uint32_t hash32(struct slice s)
 	return h * 3221225473u;
 }
 
-static bool fetch_base32(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_base32(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return join_base(env, smp, false) && fetch_sint(smp, hash32(smp->str));
 }
@@ -177,7 +180,8 @@ static bool fetch_url32(const struct arg *args, struct smp_env *env, struct samp
 }
 
 /* The hash in network order, then the bytes of the client's address. */
-static bool append_src(struct smp_env *env, struct sample *smp, uint32_t hash, const struct fetch_kw *src_kw)
+static bool append_src(
+	struct smp_env *env, struct sample *smp, uint32_t hash, const struct fetch_kw *src_kw)
 {
 	static const struct arg no_args[1];
 	struct sample src = { 0 };
@@ -204,12 +208,14 @@ static bool append_src(struct smp_env *env, struct sample *smp, uint32_t hash, c
 	return true;
 }
 
-static bool fetch_base32_src(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_base32_src(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return join_base(env, smp, false) && append_src(env, smp, hash32(smp->str), priv);
 }
 
-static bool fetch_url32_src(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_url32_src(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return join_base(env, smp, true) && append_src(env, smp, hash32(smp->str), priv);
 }
@@ -217,7 +223,8 @@ static bool fetch_url32_src(const struct arg *args, struct smp_env *env, struct 
 /* The fetch 'src' belongs to whoever knows connections. */
 static int check_with_src(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	LB_REGISTRY_FOREACH(fetch, it) {
+	LB_REGISTRY_FOREACH(fetch, it)
+	{
 		const struct fetch_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++) {
@@ -244,8 +251,8 @@ static bool is_delim(char c, char delim)
 }
 
 /* The next parameter of that name from *pos on; an empty name takes any that has a value. */
-static bool next_param(struct slice s, char delim, struct slice name, bool icase, size_t *pos,
-	struct slice *out)
+static bool next_param(
+	struct slice s, char delim, struct slice name, bool icase, size_t *pos, struct slice *out)
 {
 	while (*pos < s.len) {
 		const char *p = s.ptr + *pos, *end = p, *stop = s.ptr + s.len, *eq;
@@ -267,8 +274,8 @@ static bool next_param(struct slice s, char delim, struct slice name, bool icase
 }
 
 /* The first one, or one after the other: smp->iter_n is the offset behind the last. */
-static bool get_param(struct sample *smp, struct slice s, char delim, const struct arg *name, bool icase,
-	struct slice *out)
+static bool get_param(struct sample *smp, struct slice s, char delim, const struct arg *name,
+	bool icase, struct slice *out)
 {
 	size_t pos = smp->flags & SMP_F_ITERATE ? smp->iter_n : 0;
 
@@ -305,14 +312,16 @@ static bool fetch_urlp(const struct arg *args, struct smp_env *env, struct sampl
 	return get_url_param(args, env, smp, priv, &v) && fetch_str(smp, v);
 }
 
-static bool fetch_urlp_val(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_urlp_val(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct slice v;
 
 	return get_url_param(args, env, smp, priv, &v) && fetch_sint(smp, fetch_number(v));
 }
 
-static bool fetch_body_param(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_body_param(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	const struct param_priv *pp = priv;
 	struct slice body = fetch_body(env, DIR_REQ), v;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Custom error pages: the keywords errorfile, errorfiles, errorloc*, http-error, and http-errors sections.
+ * Custom error pages: the keywords errorfile, errorfiles, errorloc*, http-error, and http-errors
+ * sections.
  *
- * A section may be referred to before it is defined: the first mention makes it, the definition fills it, and
- * http_errors_resolve() reports those that never were. A reference to a section keeps what it replaces behind it
- * (http_reply.next), because only pages that the section has override.
+ * A section may be referred to before it is defined: the first mention makes it, the definition
+ * fills it, and http_errors_resolve() reports those that never were. A reference to a section keeps
+ * what it replaces behind it (http_reply.next), because only pages that the section has override.
  */
 #include <lb/http/reply.h>
 
@@ -138,7 +139,8 @@ static int parse_errorfiles(struct cfg_parser *p, struct http_errors *e, struct 
 }
 
 /* A page that is a redirection, with the fields in the order in which HAProxy has them. */
-static int parse_errorloc(struct cfg_parser *p, struct http_errors *e, struct cfg_args *args, unsigned via)
+static int parse_errorloc(
+	struct cfg_parser *p, struct http_errors *e, struct cfg_args *args, unsigned via)
 {
 	const struct cfg_word *code = cfg_need(p, args, "a status code"), *url;
 	struct http_reply *r;
@@ -167,12 +169,13 @@ static int parse_errorloc(struct cfg_parser *p, struct http_errors *e, struct cf
 	return 0;
 }
 
-/* Pages are mostly made for requests that got no response, in a frontend or in a backend: its fetches will do. */
+/* Pages are mostly made for requests that got no response, in a frontend or in a backend: its
+ * fetches will do. */
 static int parse_http_error(struct cfg_parser *p, struct http_errors *e, struct cfg_args *args)
 {
 	unsigned status = 0;
-	struct http_reply *r = http_reply_parse_for(p, args, 0, SMP_W_BE_HTTP_REQ, REPLY_HTTP_ERROR,
-		&status);
+	struct http_reply *r =
+		http_reply_parse_for(p, args, 0, SMP_W_BE_HTTP_REQ, REPLY_HTTP_ERROR, &status);
 	int i = http_err_index(status);
 
 	if (!r)
@@ -185,8 +188,8 @@ static int parse_http_error(struct cfg_parser *p, struct http_errors *e, struct 
 	return 0;
 }
 
-int http_errors_parse_kw(struct cfg_parser *p, struct http_errors *e, struct cfg_args *args,
-	const char *kw)
+int http_errors_parse_kw(
+	struct cfg_parser *p, struct http_errors *e, struct cfg_args *args, const char *kw)
 {
 	if (!strcmp(kw, "errorfile"))
 		return parse_errorfile(p, e, args);
@@ -207,7 +210,8 @@ static int check_section(struct cfg_parser *p, const struct http_errors_section 
 	int rc = 0;
 
 	if (!s->is_defined)
-		return cfg_error_line(p, s->line, NULL, "there is no http-errors section '%s'", s->name);
+		return cfg_error_line(
+			p, s->line, NULL, "there is no http-errors section '%s'", s->name);
 	list_for_each(ref, &s->refs, node) {
 		if (s->errors.v[http_err_index(ref->status)])
 			continue;
@@ -244,8 +248,8 @@ static int section_begin(struct cfg_parser *p, struct cfg_args *args, const stru
 		return -1;
 	for (uint32_t i = 0; i < w->len; i++)
 		if (!isalnum((unsigned char)w->str[i]) && !strchr("-_.:", w->str[i]))
-			return cfg_error_at(p, w, i, 1, "the character '%c' is not allowed in a name",
-				w->str[i]);
+			return cfg_error_at(p, w, i, 1,
+				"the character '%c' is not allowed in a name", w->str[i]);
 	s = section_get(p, w);
 	if (!s)
 		return -1;
@@ -265,8 +269,8 @@ static int section_end(struct cfg_parser *p)
 	return 0;
 }
 
-static int parse_section_errorfile(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_section_errorfile(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	return parse_errorfile(p, &((struct http_errors_section *)obj)->errors, args);
 }
@@ -282,8 +286,12 @@ static const struct cfg_section http_errors_sec = {
 LB_REGISTER_SECTION(http_errors_sec);
 
 static const struct cfg_kw http_errors_kws[] = {
-	{ .name = "errorfile", .scope = CFG_HTTP_ERRORS, .min_args = 2, .max_args = 2,
-		.parse = parse_section_errorfile, .usage = "errorfile <code> <file>",
+	{ .name = "errorfile",
+		.scope = CFG_HTTP_ERRORS,
+		.min_args = 2,
+		.max_args = 2,
+		.parse = parse_section_errorfile,
+		.usage = "errorfile <code> <file>",
 		.help = "the whole response to send for a status" },
 };
 LB_REGISTER_CFG(http_errors_kws);

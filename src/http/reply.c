@@ -2,8 +2,9 @@
 /*
  * Making a reply: from its compiled form to a response head and a body, for one stream.
  *
- * Fixed texts are sent from the configuration; what formats produce is put into the stream's arena, so that a reply
- * lives as long as the stream whatever its size. Runs on workers; allocates only from that arena.
+ * Fixed texts are sent from the configuration; what formats produce is put into the stream's arena,
+ * so that a reply lives as long as the stream whatever its size. Runs on workers; allocates only
+ * from that arena.
  */
 #include <lb/core/str.h>
 #include <lb/core/tune.h>
@@ -32,7 +33,8 @@ int http_value_make(struct smp_env *env, struct arena *a, struct logformat *lf, 
 	return out->ptr ? 0 : -ENOMEM;
 }
 
-/* The page that stands for a reference: its section's, an earlier one, the proxy's, the built-in one. */
+/* The page that stands for a reference: its section's, an earlier one, the proxy's, the built-in
+ * one. */
 static const struct http_reply *resolve(const struct http_reply *r, const struct smp_env *env)
 {
 	const struct http_reply *page = NULL;
@@ -47,7 +49,8 @@ static const struct http_reply *resolve(const struct http_reply *r, const struct
 	return page;
 }
 
-static int add_hdrs(const struct http_reply *r, struct smp_env *env, struct http_msg *res, bool replace)
+static int add_hdrs(
+	const struct http_reply *r, struct smp_env *env, struct http_msg *res, bool replace)
 {
 	for (unsigned i = 0; i < r->n_hdrs; i++) {
 		const struct http_reply_hdr *h = &r->hdrs[i];
@@ -55,8 +58,8 @@ static int add_hdrs(const struct http_reply *r, struct smp_env *env, struct http
 		int rc = http_value_make(env, res->arena, h->value, h->text, &value);
 
 		if (rc == 0)
-			rc = replace ? http_set(res, h->name, value) :
-				       http_add(res, h->name, value);
+			rc = replace ? http_set(res, h->name, value)
+				     : http_add(res, h->name, value);
 		if (rc != 0)
 			return rc;
 	}
@@ -64,7 +67,8 @@ static int add_hdrs(const struct http_reply *r, struct smp_env *env, struct http
 }
 
 /* Formats may make more than scratch memory is for: built on the heap, kept in the arena. */
-static int make_body(const struct http_reply *r, struct smp_env *env, struct arena *a, struct slice *out)
+static int make_body(
+	const struct http_reply *r, struct smp_env *env, struct arena *a, struct slice *out)
 {
 	struct strbuf sb = STRBUF_INIT;
 	int rc = 0;
@@ -113,7 +117,8 @@ static void set_framing(struct http_msg *res, const struct smp_env *env, struct 
 	res->content_length = body->len;
 }
 
-static int make_head(const struct http_reply *page, struct smp_env *env, struct http_msg *res, size_t len)
+static int make_head(
+	const struct http_reply *page, struct smp_env *env, struct http_msg *res, size_t len)
 {
 	int rc;
 

@@ -2,8 +2,8 @@
 /*
  * Reading what a reply is: the words of return, deny, tarpit and http-error.
  *
- * First the words are collected, each at most once, then what they mean together is checked, so that their order does
- * not matter. Control thread, while loading.
+ * First the words are collected, each at most once, then what they mean together is checked, so
+ * that their order does not matter. Control thread, while loading.
  */
 #include <lb/http/reply.h>
 
@@ -12,7 +12,16 @@
 #include "reply_parse_priv.h"
 #include "reply_priv.h"
 
-enum payload { PL_NONE, PL_DEFAULT, PL_ERRORFILE, PL_ERRORFILES, PL_FILE, PL_LF_FILE, PL_STRING, PL_LF_STRING };
+enum payload {
+	PL_NONE,
+	PL_DEFAULT,
+	PL_ERRORFILE,
+	PL_ERRORFILES,
+	PL_FILE,
+	PL_LF_FILE,
+	PL_STRING,
+	PL_LF_STRING
+};
 
 static const struct {
 	const char *name, *what;
@@ -50,7 +59,8 @@ int http_value_parse(struct cfg_parser *p, const struct cfg_word *w, enum smp_wh
 	return 0;
 }
 
-static int parse_status(struct cfg_parser *p, struct cfg_args *args, struct words *ws, const char *kw)
+static int parse_status(
+	struct cfg_parser *p, struct cfg_args *args, struct words *ws, const char *kw)
 {
 	const struct cfg_word *w = cfg_need(p, args, "a status code between 200 and 599");
 	uint64_t v;
@@ -80,7 +90,8 @@ static int parse_type(struct cfg_parser *p, struct cfg_args *args, struct words 
 	return 0;
 }
 
-static int parse_hdr(struct cfg_parser *p, struct cfg_args *args, struct http_reply *r, enum smp_where where)
+static int parse_hdr(
+	struct cfg_parser *p, struct cfg_args *args, struct http_reply *r, enum smp_where where)
 {
 	const struct cfg_word *name = cfg_need(p, args, "the name of a header field"), *value;
 	struct http_reply_hdr *h = &r->hdrs[r->n_hdrs];
@@ -120,8 +131,8 @@ static int parse_payload(struct cfg_parser *p, struct cfg_args *args, struct wor
 	return ws->payload ? 0 : -1;
 }
 
-static int parse_word(struct cfg_parser *p, struct cfg_args *args, struct words *ws, struct http_reply *r,
-	enum smp_where where, enum reply_use use)
+static int parse_word(struct cfg_parser *p, struct cfg_args *args, struct words *ws,
+	struct http_reply *r, enum smp_where where, enum reply_use use)
 {
 	const struct cfg_word *w = cfg_next(args);
 
@@ -135,12 +146,14 @@ static int parse_word(struct cfg_parser *p, struct cfg_args *args, struct words 
 		if (!strcmp(w->str, payloads[i].name))
 			return parse_payload(p, args, ws, i);
 	return cfg_error(p, w,
-		"expected status, content-type, default-errorfiles, errorfile, errorfiles, file, lf-file, string, lf-string or hdr, got '%s'",
+		"expected status, content-type, default-errorfiles, errorfile, errorfiles, file, "
+		"lf-file, string, lf-string or hdr, got '%s'",
 		w->str);
 }
 
 /* Payloads that are error pages: the status must have one. */
-static struct http_reply *finish_page(struct cfg_parser *p, const struct words *ws, struct http_reply *r)
+static struct http_reply *finish_page(
+	struct cfg_parser *p, const struct words *ws, struct http_reply *r)
 {
 	unsigned status = ws->code;
 	struct slice text;
@@ -163,16 +176,14 @@ static struct http_reply *finish_page(struct cfg_parser *p, const struct words *
 	return r->section ? r : NULL;
 }
 
-static int read_body(struct cfg_parser *p, const struct words *ws, struct http_reply *r,
-	enum smp_where where)
+static int read_body(
+	struct cfg_parser *p, const struct words *ws, struct http_reply *r, enum smp_where where)
 {
 	char *copy;
 
 	switch (ws->kind) {
 	case PL_FILE: return cfg_read_file(p, ws->payload, &r->body);
-	case PL_STRING:
-		r->body = slice_make(ws->payload->str, ws->payload->len);
-		return 0;
+	case PL_STRING: r->body = slice_make(ws->payload->str, ws->payload->len); return 0;
 	case PL_LF_STRING:
 		r->body_lf = logformat_parse(p, ws->payload, LF_HTTP, where);
 		return r->body_lf ? 0 : -1;
@@ -186,14 +197,14 @@ static int read_body(struct cfg_parser *p, const struct words *ws, struct http_r
 	if (r->body.len) {
 		r->body_lf = logformat_parse_text(p, copy, LF_HTTP, where);
 		if (!r->body_lf)
-			return cfg_error(p, ws->payload, "'%s' is not a log format",
-				ws->payload->str);
+			return cfg_error(
+				p, ws->payload, "'%s' is not a log format", ws->payload->str);
 	}
 	return 0;
 }
 
-static struct http_reply *finish_body(struct cfg_parser *p, const struct words *ws, struct http_reply *r,
-	enum smp_where where)
+static struct http_reply *finish_body(
+	struct cfg_parser *p, const struct words *ws, struct http_reply *r, enum smp_where where)
 {
 	struct slice text;
 
@@ -214,7 +225,8 @@ static struct http_reply *finish_body(struct cfg_parser *p, const struct words *
 		}
 	}
 	if (!ws->type && (r->body.len || r->body_lf)) {
-		cfg_error(p, ws->payload_kw, "a payload needs its 'content-type', such as text/plain");
+		cfg_error(p, ws->payload_kw,
+			"a payload needs its 'content-type', such as text/plain");
 		return NULL;
 	}
 	return r;
@@ -256,8 +268,8 @@ struct http_reply *http_reply_parse_for(struct cfg_parser *p, struct cfg_args *a
 	return finish_body(p, &ws, r, where);
 }
 
-struct http_reply *http_reply_parse(struct cfg_parser *p, struct cfg_args *args, unsigned default_status,
-	enum smp_where where, bool is_http_error)
+struct http_reply *http_reply_parse(struct cfg_parser *p, struct cfg_args *args,
+	unsigned default_status, enum smp_where where, bool is_http_error)
 {
 	return http_reply_parse_for(p, args, default_status, where,
 		is_http_error ? REPLY_HTTP_ERROR : REPLY_RETURN, NULL);

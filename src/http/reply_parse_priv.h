@@ -7,7 +7,7 @@
 
 enum reply_use {
 	REPLY_RETURN,
-	REPLY_DENY,	 /* takes deny_status; with nothing but a status: default-errorfiles */
+	REPLY_DENY,      /* takes deny_status; with nothing but a status: default-errorfiles */
 	REPLY_HTTP_ERROR /* a whole line without condition; the status is mandatory */
 };
 

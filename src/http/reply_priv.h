@@ -20,7 +20,8 @@ int http_value_parse(struct cfg_parser *p, const struct cfg_word *w, enum smp_wh
 
 /* A status that has an error page: 0, or -1 with the list of them reported at @w. */
 int http_err_status_parse(struct cfg_parser *p, const struct cfg_word *w, unsigned *status);
-/* The http-errors section of that name, made (not yet defined) when this is the first mention; NULL: reported. */
+/* The http-errors section of that name, made (not yet defined) when this is the first mention;
+ * NULL: reported. */
 struct http_errors_section *http_errors_ref(struct cfg_parser *p, const struct cfg_word *w);
 
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What the rewriting actions share: which message they edit, and replacing what a regular expression matched.
+ * What the rewriting actions share: which message they edit, and replacing what a regular
+ * expression matched.
  *
- * New values are put into the message's arena (the stream's), old ones stay where they are. Nothing is allocated
- * elsewhere.
+ * New values are put into the message's arena (the stream's), old ones stay where they are. Nothing
+ * is allocated elsewhere.
  */
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
@@ -25,7 +26,8 @@ static int hex_digit(char c)
 	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* One escape of a replacement: \1 a group, \x41 a byte, \c the character itself. Return: bytes of @fmt it took. */
+/* One escape of a replacement: \1 a group, \x41 a byte, \c the character itself. Return: bytes of
+ * @fmt it took. */
 static size_t put_escape(struct strbuf *sb, struct slice fmt, const struct slice *caps, int n_caps)
 {
 	char c = fmt.ptr[0];
@@ -65,7 +67,8 @@ static void expand(struct strbuf *sb, struct slice fmt, const struct slice *caps
 	}
 }
 
-int rewrite_replace(struct strbuf *sb, const struct regex *re, struct slice subject, struct slice fmt)
+int rewrite_replace(
+	struct strbuf *sb, const struct regex *re, struct slice subject, struct slice fmt)
 {
 	struct slice caps[10];
 	int n;
@@ -98,8 +101,8 @@ int rewrite_format(struct smp_env *env, const struct rewrite_fmt *f, struct slic
 	return out->ptr ? 0 : -ENOMEM;
 }
 
-int rewrite_parse_format(struct cfg_parser *p, const struct cfg_word *w, enum smp_where where,
-	struct rewrite_fmt *f)
+int rewrite_parse_format(
+	struct cfg_parser *p, const struct cfg_word *w, enum smp_where where, struct rewrite_fmt *f)
 {
 	f->lf = logformat_parse(p, w, LF_HTTP, where);
 	if (!f->lf)

@@ -31,6 +31,7 @@ int rewrite_area(struct strbuf *sb);
  * @fmt: with \0 to \9 for the groups
  * Return: 1 replaced; 0 no match, nothing appended; -E2BIG.
  */
-int rewrite_replace(struct strbuf *sb, const struct regex *re, struct slice subject, struct slice fmt);
+int rewrite_replace(
+	struct strbuf *sb, const struct regex *re, struct slice subject, struct slice fmt);
 
 #endif

@@ -2,11 +2,12 @@
 /*
  * userlist sections: users with passwords and groups.
  *
- * Both ways to join them, 'group G users a,b' and 'user a groups G', are collected while the section is read; its end
- * gives each user the array of its groups. Passwords are hashes of crypt(3), or texts ('insecure-password').
+ * Both ways to join them, 'group G users a,b' and 'user a groups G', are collected while the
+ * section is read; its end gives each user the array of its groups. Passwords are hashes of
+ * crypt(3), or texts ('insecure-password').
  *
- * Checking a hash is slow by intention (milliseconds for the default rounds of SHA-512) and happens on the worker that
- * carries the request. crypt_r() works in memory of the thread's own.
+ * Checking a hash is slow by intention (milliseconds for the default rounds of SHA-512) and happens
+ * on the worker that carries the request. crypt_r() works in memory of the thread's own.
  */
 #include <lb/http/userlist.h>
 #include <lb/sample/sample.h>
@@ -198,7 +199,8 @@ static int check_names(struct cfg_parser *p, const struct userlist *ul, const st
 
 	while (next_name(w, &pos, &n))
 		if (are_users ? !find_user(ul, n) : !find_group(ul, n))
-			rc = cfg_error_line(p, line, w, "there is no %s '" SLICE_FMT "' in userlist '%s'",
+			rc = cfg_error_line(p, line, w,
+				"there is no %s '" SLICE_FMT "' in userlist '%s'",
 				are_users ? "user" : "group", SLICE_ARG(n), ul->name);
 	return rc;
 }
@@ -235,7 +237,8 @@ static int section_end(struct cfg_parser *p)
 	return rc;
 }
 
-static int parse_group(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+static int parse_group(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct cfg_word *w = cfg_need(p, args, "the name of a group");
 	struct userlist *ul = obj;
@@ -256,22 +259,25 @@ static int parse_group(struct cfg_parser *p, void *obj, struct cfg_args *args, c
 			return -1;
 	}
 	if (cfg_left(args))
-		return cfg_error(p, cfg_peek(args), "expected 'users', got '%s'", cfg_peek(args)->str);
+		return cfg_error(
+			p, cfg_peek(args), "expected 'users', got '%s'", cfg_peek(args)->str);
 	list_append(&ul->groups, &g->node);
 	ul->n_groups++;
 	return 0;
 }
 
-static int parse_password(struct cfg_parser *p, struct cfg_args *args, struct user *u, bool is_plain)
+static int parse_password(
+	struct cfg_parser *p, struct cfg_args *args, struct user *u, bool is_plain)
 {
-	const struct cfg_word *w = cfg_need(p, args, is_plain ? "a password" : "a hash of crypt(3)");
+	const struct cfg_word *w =
+		cfg_need(p, args, is_plain ? "a password" : "a hash of crypt(3)");
 	int salt;
 
 	if (!w)
 		return -1;
 	if (u->pass)
-		return cfg_error(p, w, "user '" SLICE_FMT "' already has a password",
-			SLICE_ARG(u->name));
+		return cfg_error(
+			p, w, "user '" SLICE_FMT "' already has a password", SLICE_ARG(u->name));
 	u->pass = w->str;
 	u->is_plain = is_plain;
 	if (is_plain)
@@ -279,7 +285,8 @@ static int parse_password(struct cfg_parser *p, struct cfg_args *args, struct us
 	salt = crypt_checksalt(w->str);
 	if (salt == CRYPT_SALT_INVALID || salt == CRYPT_SALT_METHOD_DISABLED)
 		return cfg_error(p, w,
-			"this is not a hash that crypt(3) knows here; a password in clear text is an 'insecure-password'");
+			"this is not a hash that crypt(3) knows here; a password in clear text is "
+			"an 'insecure-password'");
 	return 0;
 }
 
@@ -303,7 +310,8 @@ static int parse_user_words(struct cfg_parser *p, struct cfg_args *args, struct 
 	return 0;
 }
 
-static int parse_user(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+static int parse_user(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	const struct cfg_word *w = cfg_need(p, args, "the name of a user");
 	struct userlist *ul = obj;
@@ -335,20 +343,28 @@ static const struct cfg_section userlist_sec = {
 LB_REGISTER_SECTION(userlist_sec);
 
 static const struct cfg_kw userlist_kws[] = {
-	{ .name = "group", .scope = CFG_USERLIST, .min_args = 1, .max_args = 3,
-		.parse = parse_group, .usage = "group <name> [users <user>[,<user>...]]",
+	{ .name = "group",
+		.scope = CFG_USERLIST,
+		.min_args = 1,
+		.max_args = 3,
+		.parse = parse_group,
+		.usage = "group <name> [users <user>[,<user>...]]",
 		.help = "a group of users" },
-	{ .name = "user", .scope = CFG_USERLIST, .min_args = 1, .max_args = 5,
+	{ .name = "user",
+		.scope = CFG_USERLIST,
+		.min_args = 1,
+		.max_args = 5,
 		.parse = parse_user,
-		.usage = "user <name> [password <hash> | insecure-password <text>] [groups <group>[,<group>...]]",
+		.usage = "user <name> [password <hash> | insecure-password <text>] [groups "
+			 "<group>[,<group>...]]",
 		.help = "a user, its password and its groups" },
 };
 LB_REGISTER_CFG(userlist_kws);
 
 /* --- http_auth(<list>) --- */
 
-static int resolve_userlist(struct cfg_parser *p, const struct proxy *curpx, struct arg *arg,
-	const char **err)
+static int resolve_userlist(
+	struct cfg_parser *p, const struct proxy *curpx, struct arg *arg, const char **err)
 {
 	arg->ptr = userlist_find(p, arg->str);
 	if (arg->ptr)

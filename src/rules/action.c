@@ -2,9 +2,9 @@
 /*
  * The registries of actions and of services.
  *
- * Modules register tables; start-up flattens them into one array sorted by name. A name may stand in
- * several tables as long as no two entries take the same rule set. Written once at start-up, read while a
- * configuration is parsed, by the control thread.
+ * Modules register tables; start-up flattens them into one array sorted by name. A name may stand
+ * in several tables as long as no two entries take the same rule set. Written once at start-up,
+ * read while a configuration is parsed, by the control thread.
  */
 #include <lb/core/str.h>
 #include <lb/rules/rules.h>
@@ -18,16 +18,14 @@ static const struct action_kw **actions; /* sorted by name; owned for the life o
 static size_t n_actions;
 
 /* Names of the language that nothing here implements: told apart from misspelt ones. */
-static const char *const not_supported[] = {
-	"add-acl", "add-headers-bin", "attach-srv", "cache-store", "cache-use", "del-acl",
-	"del-headers-bin", "del-map", "disable-l7-retry", "do-log", "do-resolve", "early-hint",
-	"expect-netscaler-cip", "expect-proxy", "normalize-uri", "pause", "sc-add-gpc",
-	"sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0",
-	"send-spoe-group", "set-bandwidth-limit", "set-bc-mark", "set-bc-tos",
-	"set-headers-bin", "set-map", "set-nice", "set-priority-class", "set-priority-offset",
-	"set-retries", "set-timeout", "switch-mode", "track-sc0", "track-sc1", "track-sc2",
-	"wait-for-body", "wait-for-handshake"
-};
+static const char *const not_supported[] = { "add-acl", "add-headers-bin", "attach-srv",
+	"cache-store", "cache-use", "del-acl", "del-headers-bin", "del-map", "disable-l7-retry",
+	"do-log", "do-resolve", "early-hint", "expect-netscaler-cip", "expect-proxy",
+	"normalize-uri", "pause", "sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1",
+	"sc-set-gpt", "sc-set-gpt0", "send-spoe-group", "set-bandwidth-limit", "set-bc-mark",
+	"set-bc-tos", "set-headers-bin", "set-map", "set-nice", "set-priority-class",
+	"set-priority-offset", "set-retries", "set-timeout", "switch-mode", "track-sc0",
+	"track-sc1", "track-sc2", "wait-for-body", "wait-for-handshake" };
 
 static int by_name(const void *a, const void *b)
 {
@@ -55,7 +53,7 @@ void action_registry_init(void)
 	size_t n = 0;
 
 	LB_REGISTRY_FOREACH(action, it)
-		n += ((const struct action_table *)*it)->n;
+	n += ((const struct action_table *)*it)->n;
 	free(actions);
 	actions = calloc(n ? n : 1, sizeof(*actions));
 	n_actions = 0;
@@ -63,7 +61,8 @@ void action_registry_init(void)
 		fprintf(stderr, "out of memory\n");
 		abort();
 	}
-	LB_REGISTRY_FOREACH(action, it) {
+	LB_REGISTRY_FOREACH(action, it)
+	{
 		const struct action_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -138,13 +137,16 @@ static void list_sets(struct strbuf *sb, uint32_t sets)
 		if (!(sets & RS_BIT(rs)))
 			continue;
 		sets &= ~RS_BIT(rs);
-		strbuf_printf(sb, "%s'%s'", !sb->len ? "" : sets ? ", " : " and ",
+		strbuf_printf(sb, "%s'%s'",
+			!sb->len ? ""
+			: sets   ? ", "
+				 : " and ",
 			ruleset_name(rs));
 	}
 }
 
-static int report_other_set(struct cfg_parser *p, const struct cfg_word *w, struct slice name,
-	enum ruleset rs)
+static int report_other_set(
+	struct cfg_parser *p, const struct cfg_word *w, struct slice name, enum ruleset rs)
 {
 	char text[256];
 	struct strbuf sb = strbuf_fixed(text, sizeof(text));
@@ -173,7 +175,8 @@ int action_report_unknown(struct cfg_parser *p, const struct cfg_word *w, enum r
 		return -1;
 	for (size_t i = 0; i < LB_ARRAY_LEN(not_supported); i++)
 		if (slice_eq(name, slice_of(not_supported[i])))
-			return cfg_error(p, w, "the action '%s' is not supported", not_supported[i]);
+			return cfg_error(
+				p, w, "the action '%s' is not supported", not_supported[i]);
 	if (!near)
 		return cfg_error(p, w, "'%s' is not an action of '%s'", w->str, ruleset_name(rs));
 	return cfg_error(p, w, "'%s' is not an action of '%s'; did you mean '" SLICE_FMT "'?",
@@ -182,7 +185,8 @@ int action_report_unknown(struct cfg_parser *p, const struct cfg_word *w, enum r
 
 const struct service_kw *service_find(struct slice name)
 {
-	LB_REGISTRY_FOREACH(service, it) {
+	LB_REGISTRY_FOREACH(service, it)
+	{
 		const struct service_kw *s = *it;
 
 		if (slice_eq(name, slice_of(s->name)))

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actions on variables: set-var(name[,cond...]) <expr>, set-var-fmt(name[,cond...]) <fmt>, unset-var(name).
- * In every rule set. The conditions are a bit mask, worked out when the rule is parsed.
+ * Actions on variables: set-var(name[,cond...]) <expr>, set-var-fmt(name[,cond...]) <fmt>,
+ * unset-var(name). In every rule set. The conditions are a bit mask, worked out when the rule is
+ * parsed.
  */
 #include <lb/core/tune.h>
 #include <lb/rules/rules.h>
@@ -10,16 +11,16 @@
 
 #include <stdlib.h>
 
-#define IF_EXISTS	0x01
-#define IF_NOT_EXISTS	0x02
-#define IF_EMPTY	0x04
-#define IF_NOT_EMPTY	0x08
-#define IF_SET		0x10
-#define IF_NOT_SET	0x20
-#define IF_GT		0x40
-#define IF_LT		0x80
+#define IF_EXISTS     0x01
+#define IF_NOT_EXISTS 0x02
+#define IF_EMPTY      0x04
+#define IF_NOT_EMPTY  0x08
+#define IF_SET        0x10
+#define IF_NOT_SET    0x20
+#define IF_GT         0x40
+#define IF_LT         0x80
 /* Those that look at what the variable holds. */
-#define IF_OLD_VALUE	(IF_EXISTS | IF_NOT_EXISTS | IF_SET | IF_NOT_SET | IF_GT | IF_LT)
+#define IF_OLD_VALUE  (IF_EXISTS | IF_NOT_EXISTS | IF_SET | IF_NOT_SET | IF_GT | IF_LT)
 
 static const struct {
 	const char *name;
@@ -47,8 +48,8 @@ static bool is_text(const struct sample *s)
 	return s->type == SMP_STR || s->type == SMP_BIN || s->type == SMP_METH;
 }
 
-static bool old_value_allows(unsigned conds, bool has_old, const struct sample *old,
-	const struct sample *new)
+static bool old_value_allows(
+	unsigned conds, bool has_old, const struct sample *old, const struct sample *new)
 {
 	if ((conds & (IF_EXISTS | IF_SET)) && !has_old)
 		return false;
@@ -75,7 +76,8 @@ static bool conds_hold(const struct var_arg *v, struct smp_env *env, const struc
 	return old_value_allows(v->conds, var_get(env, v->name, &old), &old, new);
 }
 
-/* A variable that cannot be set (its memory limit) keeps its value, as the manual of tune.vars.* says. */
+/* A variable that cannot be set (its memory limit) keeps its value, as the manual of tune.vars.*
+ * says. */
 static enum verdict exec_set_var(const struct rule *r, struct smp_env *env, struct rule_run *run)
 {
 	const struct var_arg *v = r->arg;
@@ -84,8 +86,8 @@ static enum verdict exec_set_var(const struct rule *r, struct smp_env *env, stru
 	if (!expr_eval(v->expr, env, SMP_ANY, &smp)) {
 		bool may_wait = r->set == RS_TCP_REQ_CONT || r->set == RS_TCP_RES_CONT;
 
-		return may_wait && (smp.flags & SMP_F_MAY_CHANGE) && !env->is_final ?
-			RULE_YIELD : RULE_CONTINUE;
+		return may_wait && (smp.flags & SMP_F_MAY_CHANGE) && !env->is_final ? RULE_YIELD
+										    : RULE_CONTINUE;
 	}
 	if (!v->conds || conds_hold(v, env, &smp))
 		(void)var_set(env, v->name, &smp);
@@ -113,8 +115,8 @@ static enum verdict exec_unset(const struct rule *r, struct smp_env *env, struct
 	return RULE_CONTINUE;
 }
 
-static int parse_condition(struct cfg_parser *p, const struct cfg_word *w, struct slice text,
-	unsigned *conds)
+static int parse_condition(
+	struct cfg_parser *p, const struct cfg_word *w, struct slice text, unsigned *conds)
 {
 	for (size_t i = 0; i < LB_ARRAY_LEN(conditions); i++) {
 		if (!slice_eq(text, slice_of(conditions[i].name)))
@@ -123,13 +125,14 @@ static int parse_condition(struct cfg_parser *p, const struct cfg_word *w, struc
 		return 0;
 	}
 	return cfg_error_at(p, w, (uint32_t)(text.ptr - w->str), (uint32_t)text.len,
-		"expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or iflt, got '" SLICE_FMT "'",
+		"expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or "
+		"iflt, got '" SLICE_FMT "'",
 		SLICE_ARG(text));
 }
 
 /* "(txn.name,cond,cond)" behind the action's own name. */
-static struct var_arg *parse_name(struct cfg_parser *p, struct rule *r, const struct cfg_word *w,
-	bool may_have_conds)
+static struct var_arg *parse_name(
+	struct cfg_parser *p, struct rule *r, const struct cfg_word *w, bool may_have_conds)
 {
 	struct var_arg *v = ARENA_NEW(p->arena, struct var_arg);
 	const char *open = strchr(w->str, '('), *end = w->str + w->len, *s, *comma, *err = "";
@@ -168,8 +171,8 @@ static struct var_arg *parse_name(struct cfg_parser *p, struct rule *r, const st
 	return v;
 }
 
-static int parse_set_var(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_set_var(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	struct var_arg *v = parse_name(p, r, cfg_last(args), true);
 
@@ -180,8 +183,8 @@ static int parse_set_var(struct cfg_parser *p, struct rule *r, struct cfg_args *
 	return v->expr ? 0 : -1;
 }
 
-static int parse_set_fmt(struct cfg_parser *p, struct rule *r, struct cfg_args *args,
-	enum smp_where where)
+static int parse_set_fmt(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	struct var_arg *v = parse_name(p, r, cfg_last(args), true);
 	const struct cfg_word *w;
@@ -196,20 +199,27 @@ static int parse_set_fmt(struct cfg_parser *p, struct rule *r, struct cfg_args *
 	return v->lf ? 0 : -1;
 }
 
-static int parse_unset(struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+static int parse_unset(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	r->exec = exec_unset;
 	return parse_name(p, r, cfg_last(args), false) ? 0 : -1;
 }
 
 static const struct action_kw var_actions[] = {
-	{ .name = "set-var*", .sets = RS_ALL_TCP | RS_ALL_HTTP, .parse = parse_set_var,
+	{ .name = "set-var*",
+		.sets = RS_ALL_TCP | RS_ALL_HTTP,
+		.parse = parse_set_var,
 		.usage = "set-var(<name>[,<cond>...]) <expr> [{if | unless} <condition>]",
 		.help = "set a variable to the value of an expression, type included" },
-	{ .name = "set-var-fmt*", .sets = RS_ALL_TCP | RS_ALL_HTTP, .parse = parse_set_fmt,
+	{ .name = "set-var-fmt*",
+		.sets = RS_ALL_TCP | RS_ALL_HTTP,
+		.parse = parse_set_fmt,
 		.usage = "set-var-fmt(<name>[,<cond>...]) <fmt> [{if | unless} <condition>]",
 		.help = "set a variable to a text made by a log format" },
-	{ .name = "unset-var*", .sets = RS_ALL_TCP | RS_ALL_HTTP, .parse = parse_unset,
+	{ .name = "unset-var*",
+		.sets = RS_ALL_TCP | RS_ALL_HTTP,
+		.parse = parse_unset,
 		.usage = "unset-var(<name>) [{if | unless} <condition>]",
 		.help = "forget a variable" },
 };

@@ -2,8 +2,9 @@
 /*
  * Rule lists: parsing of '<action> [args] [if|unless <cond>]', and their evaluation.
  *
- * Lists are built while a configuration is read, in its arena, and never change afterwards. Running one
- * touches nothing but the caller's struct rule_run, so that a list is shared by all workers without a lock.
+ * Lists are built while a configuration is read, in its arena, and never change afterwards. Running
+ * one touches nothing but the caller's struct rule_run, so that a list is shared by all workers
+ * without a lock.
  */
 #include <lb/rules/rules.h>
 
@@ -51,8 +52,8 @@ bool rule_at_end(const struct cfg_args *args)
 	return !w || strcmp(w->str, "if") == 0 || strcmp(w->str, "unless") == 0;
 }
 
-const struct cfg_word *rule_need(struct cfg_parser *p, struct cfg_args *args, const struct rule *r,
-	const char *what)
+const struct cfg_word *rule_need(
+	struct cfg_parser *p, struct cfg_args *args, const struct rule *r, const char *what)
 {
 	const struct cfg_word *w = cfg_next(args);
 
@@ -78,7 +79,8 @@ static int append(struct arena *a, struct rules *list, struct rule *r)
 	return 0;
 }
 
-static void warn_unreachable(struct cfg_parser *p, const struct rules *list, const struct cfg_args *args)
+static void warn_unreachable(
+	struct cfg_parser *p, const struct rules *list, const struct cfg_args *args)
 {
 	const struct rule *prev = list->n ? list->v[list->n - 1] : NULL;
 
@@ -106,7 +108,8 @@ int rules_parse_action(struct cfg_parser *p, struct rules *list, enum ruleset rs
 		return -1;
 	if (!rule_at_end(args)) {
 		w = cfg_peek(args);
-		return cfg_error(p, w, "'%s' expects 'if' or 'unless' and a condition, got '%s'; usage: %s",
+		return cfg_error(p, w,
+			"'%s' expects 'if' or 'unless' and a condition, got '%s'; usage: %s",
 			kw->name, w->str, kw->usage);
 	}
 	if (acl_cond_parse(p, acls, args, where, &r->cond) != 0 || cfg_no_more(p, args) != 0)

@@ -9,9 +9,9 @@
 #include <lb/http/msg.h>
 #include <lb/sample/sample.h>
 
-struct http_peer { /* one end of the client's connection */
+struct http_peer {      /* one end of the client's connection */
 	uint8_t family; /* AF_INET, AF_INET6; anything else: unknown */
-	uint16_t port;	/* 0: unknown */
+	uint16_t port;  /* 0: unknown */
 	const void *ip; /* struct in_addr or in6_addr; borrowed for the call */
 };
 
@@ -27,7 +27,8 @@ int http_add_forwardfor(struct http_msg *m, struct slice header, bool if_none,
 struct fwd_conf; /* what 'option forwarded' says; in the generation's arena */
 /* args stand behind 'forwarded'. NULL with the error reported. */
 struct fwd_conf *fwd_parse(struct cfg_parser *p, struct cfg_args *args);
-/* Appends 'forwarded: proto=...;for=...'. 0 or -errno. @is_tls: the client's connection is encrypted. */
+/* Appends 'forwarded: proto=...;for=...'. 0 or -errno. @is_tls: the client's connection is
+ * encrypted. */
 int http_add_forwarded(struct http_msg *m, const struct fwd_conf *conf, struct smp_env *env,
 	const struct http_peer *src, const struct http_peer *dst, bool is_tls);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * User lists: who may log in, with which password, in which groups. One list per 'userlist' section,
- * in the generation's arena, immutable once all files are read.
+ * User lists: who may log in, with which password, in which groups. One list per 'userlist'
+ * section, in the generation's arena, immutable once all files are read.
  */
 #ifndef LB_HTTP_USERLIST_H
 #define LB_HTTP_USERLIST_H
@@ -24,7 +24,8 @@ struct http_credentials {
 	struct slice user, pass;   /* Basic: decoded; .ptr NULL: not Basic or malformed */
 };
 struct http_msg;
-/* From Authorization (Proxy-Authorization for proxied requests), decoded into scratch. false: none. */
+/* From Authorization (Proxy-Authorization for proxied requests), decoded into scratch. false: none.
+ */
 bool http_get_credentials(const struct http_msg *m, struct http_credentials *out);
 
 #endif
