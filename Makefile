@@ -135,7 +135,8 @@ install: $(PROG)
 	install -m 644 doc/lb.1 $(DESTDIR)$(MANDIR)/man1/lb.1
 	install -m 644 LICENSE $(wildcard README.md doc/*.md) $(DESTDIR)$(DOCDIR)
 	install -m 644 $(wildcard examples/*) $(DESTDIR)$(DOCDIR)/examples
-	sed 's|/usr/local/sbin/lb|$(SBINDIR)/lb|g' examples/lb.service >$(DESTDIR)$(UNITDIR)/lb.service
+	sed 's|/usr/local/sbin/lb|$(SBINDIR)/lb|g; s|/usr/local/share/doc/lb|$(DOCDIR)|g' examples/lb.service \
+		>$(DESTDIR)$(UNITDIR)/lb.service
 	chmod 644 $(DESTDIR)$(UNITDIR)/lb.service
 
 uninstall:
