@@ -36,29 +36,49 @@ struct check_conf {
 	uint32_t rise, fall;			       /* 2, 3 */
 	struct addr addr;	/* 'addr'; family 0: the server's */
 	uint16_t port;		/* 'port'; 0: the server's */
-	bool send_proxy;
+	bool send_proxy;	/* check-send-proxy */
+	bool log_checks;	/* option log-health-checks; set when the backend is resolved */
 	const struct check_proto *proto; /* the backend's; NULL: TCP */
 	uint32_t timeout_ms;	/* timeout check; 0: min of connect timeout and inter */
 	uint32_t connect_ms;
 };
 
-struct check { /* the living one, of a server */
-	struct server *server;
+struct check_script;	/* what to send and expect; counted, since runs outlive generations */
+struct check_run;	/* a check in progress */
+
+struct check { /* the living one, of a server; control thread but for what is atomic */
+	struct server *server;		/* borrowed */
 	_Atomic(uint8_t) status;	/* last result: enum check_status */
 	_Atomic(uint8_t) last_status;	/* before it */
-	bool is_enabled, is_paused;	/* [control] 'disable health' */
-	int32_t health;			/* [control] 0..rise + fall - 1 */
-	uint32_t rise, fall;		/* [control] */
-	uint16_t code;			/* [control] HTTP status of the last one; 0 none */
-	uint32_t duration_ms;		/* [control] of the last one */
-	uint64_t n_failed;		/* [control] chkfail */
-	char desc[128];			/* [control] last_chk text */
+	bool is_enabled;		/* neither 'disable health' nor maintenance */
+	bool is_paused;			/* 'disable health' */
+	bool is_stopping;		/* to be freed when the run in progress is back */
+	int32_t health;			/* 0..rise + fall - 1 */
+	uint32_t rise, fall;
+	uint32_t inter_ms, fastinter_ms, downinter_ms;
+	uint16_t code;			/* HTTP status of the last one; 0 none */
+	uint32_t duration_ms;		/* of the last one */
+	uint64_t n_failed;		/* chkfail */
+	char desc[128];			/* last_chk text */
 	struct thread *thread;		/* [const] the worker that runs it */
-	void *run;			/* [owner: thread] the check in progress */
-	bool is_running;
+	struct check_run *run;		/* in progress; the worker's until its verdict comes. NULL: none */
+	bool is_running;		/* there is one (the CSV's "* " before check_status) */
+	uint32_t seq;			/* verdicts of runs begun before the last change are dropped */
+	struct check_script *script;	/* holds a reference; NULL: connect only */
+	struct timer timer;		/* next run */
+	int64_t begun_ms;		/* the last run */
+	bool log_checks;
+	struct addr addr;		/* 'addr', 'set server check-addr'; family 0: the server's */
+	uint16_t port;			/* 'port', 'set server check-port'; 0: the server's */
 };
 
-/* Control thread: begins, refreshes after reload, or ends the checks of a server per its conf. */
+/* spread-checks: percent by which intervals vary at random; 0..50. Set at activation. */
+extern uint32_t check_spread_pct;
+
+/*
+ * Control thread: begins, refreshes after reload, or ends the checks of a server per its conf. After server_apply_conf().
+ * Keeps health over a reload.
+ */
 void check_apply_conf(struct server *s, const struct server_conf *conf);
 void check_stop(struct server *s);
 /* 'disable health', 'enable health', 'set server health' */
