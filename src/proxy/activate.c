@@ -85,8 +85,8 @@ static int attach_all(struct activation *act)
 	return 0;
 }
 
-/* Proxies that were made for this generation must not be found by the next one. */
-static void detach_new(struct activation *act)
+/* Proxies that were made for this generation must not be found by the next attempt. */
+static void detach_all(struct activation *act)
 {
 	for (unsigned i = 0; i < act->c->n_proxies; i++) {
 		struct proxy_rt *rt = act->c->proxies[i]->rt;
@@ -94,6 +94,7 @@ static void detach_new(struct activation *act)
 		if (rt && !proxy_rt_conf(rt))
 			proxy_rt_make_dead(rt);
 	}
+	config_detach(act->c);
 }
 
 static int open_logs(struct activation *act)
@@ -108,12 +109,15 @@ static int open_logs(struct activation *act)
 
 /* --- fullconn: a tenth of what may come in, unless given --- */
 
+static uint32_t maxconn_of(const struct proxy *fe)
+{
+	return fe->maxconn ? fe->maxconn : fe->config->global.tune.maxconn;
+}
+
 static void add_fullconn(uint64_t *sums, const struct proxy *fe, const struct proxy *be)
 {
-	uint32_t maxconn = fe->maxconn ? fe->maxconn : lb_tune.maxconn;
-
 	if (be)
-		sums[be->index] += maxconn;
+		sums[be->index] += maxconn_of(fe);
 }
 
 static bool is_led_to_before(const struct proxy *fe, unsigned rule)
@@ -170,8 +174,8 @@ static void commit_maxconn(
 	const struct activation *act, const struct proxy *px, const struct proxy *old)
 {
 	uint32_t is = atomic_load(&px->rt->fe_maxconn);
-	uint32_t want = px->maxconn ? px->maxconn : lb_tune.maxconn;
-	bool by_operator = old && is != (old->maxconn ? old->maxconn : act->old_maxconn);
+	uint32_t want = maxconn_of(px);
+	bool by_operator = old && is != maxconn_of(old);
 
 	if (!by_operator || old->maxconn != px->maxconn)
 		atomic_store(&px->rt->fe_maxconn, want);
@@ -183,7 +187,7 @@ static void commit_proxy(const struct activation *act, struct proxy *px)
 	struct proxy_rt *rt = px->rt;
 
 	commit_state(px, old);
-	commit_maxconn(act, px, old);
+	commit_maxconn(px, old);
 	rt->id = px->id;
 	rt->id_is_forced = px->id_is_forced;
 	rt->allbackups = px_opt(px, PO_ALLBACKUPS);
@@ -263,22 +267,6 @@ static void commit_checks(const struct config *c)
 			check_apply_conf(c->proxies[i]->servers[j]->rt, c->proxies[i]->servers[j]);
 }
 
-/* What may change while the process runs; the rest was found to be the same. */
-static void commit_tune(const struct config *c)
-{
-	struct tune t = c->global.tune;
-
-	t.nbthread = lb_tune.nbthread;
-	t.bufsize = lb_tune.bufsize;
-	t.maxrewrite = lb_tune.maxrewrite;
-	t.max_poll_events = lb_tune.max_poll_events;
-	t.runqueue_depth = lb_tune.runqueue_depth;
-	t.maxsock = lb_tune.maxsock;
-	t.is_stopping = lb_tune.is_stopping;
-	t.maxconn = c->global.maxconn ? c->global.maxconn : lb_tune.maxconn;
-	lb_tune = t;
-}
-
 static void remove_proxies(const struct config *old)
 {
 	for (unsigned i = 0; i < old->n_proxies; i++)
@@ -310,24 +298,16 @@ static void commit(struct activation *act, struct strbuf *summary)
 
 int config_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary)
 {
-	struct activation act = {
-		.p = p, .c = c, .old = atomic_load(&lb_config), .old_maxconn = lb_tune.maxconn
-	};
-	struct tune before = lb_tune;
+	struct activation act = { .p = p, .c = c, .old = atomic_load(&lb_config) };
 
 	LB_ASSERT_CONTROL();
 	LB_ASSERT(c->magic == CONFIG_MAGIC);
 	p->line = NULL;
 	c->number = act.old ? act.old->number + 1 : 1;
-	if (activate_check_fixed(&act) < 0)
-		return -1;
-	if (act.old)
-		commit_tune(c); /* sockets are opened with the new settings */
 	if (retire_prepare(c) < 0 || attach_all(&act) < 0 || derive_fullconn(&act) < 0 ||
 		open_logs(&act) < 0 || activate_bind(&act) < 0) {
 		activate_unbind(&act);
-		detach_new(&act);
-		lb_tune = before;
+		detach_all(&act);
 		return -1;
 	}
 	commit(&act, summary);

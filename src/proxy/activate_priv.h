@@ -11,13 +11,9 @@ struct activation {
 	struct config *old; /* NULL: the first one */
 	const struct proxy *
 		*old_px;          /* by index in c->proxies: what it takes over from; NULL: new */
-	uint32_t old_maxconn;     /* the global one before */
 	struct bind_conf **bound; /* sockets opened by this activation */
 	unsigned n_bound;
 };
-
-/* --- activate_check.c: what cannot change in a running process. 0, or -1 (reported) --- */
-int activate_check_fixed(struct activation *act);
 
 /* --- activate_bind.c --- */
 int activate_bind(struct activation *act); /* 0, or -1 (reported; activate_unbind() is due) */

@@ -86,6 +86,16 @@ static void release_proxy(struct proxy *px)
 	}
 }
 
+void config_detach(struct config *c)
+{
+	for (unsigned i = 0; i < c->n_proxies; i++)
+		release_proxy(c->proxies[i]);
+	if (c->refs)
+		log_close(&c->global.log);
+	free(c->refs);
+	c->refs = NULL;
+}
+
 void config_free(struct config **cp)
 {
 	struct config *c = *cp;
@@ -94,11 +104,7 @@ void config_free(struct config **cp)
 	if (!c)
 		return;
 	LB_ASSERT(c->magic == CONFIG_MAGIC);
-	for (unsigned i = 0; i < c->n_proxies; i++)
-		release_proxy(c->proxies[i]);
-	if (c->refs)
-		log_close(&c->global.log);
-	free(c->refs);
+	config_detach(c);
 	arena_fini(&c->arena);
 	c->magic = 0;
 	free(c);

@@ -38,6 +38,9 @@ void *px_push(struct cfg_parser *p, void *v, unsigned n, size_t size);
 int px_no_memory(struct cfg_parser *p);                            /* reports it; -1 */
 uint64_t px_hash_line(const struct cfg_line *line, uint64_t seed); /* of its words */
 
+/* Gives back all runtime objects: before the arena goes, or when activation failed. Control. */
+void config_detach(struct config *c);
+
 /* --- section.c --- */
 /* Rules and ACLs want a section with a name. 0, or -1 (reported). */
 int px_need_named(struct cfg_parser *p, const struct proxy *px, const char *what);
