@@ -170,8 +170,7 @@ static void commit_state(const struct proxy *px, const struct proxy *old)
 }
 
 /* 'set maxconn frontend' stays unless the file says another number than before. */
-static void commit_maxconn(
-	const struct activation *act, const struct proxy *px, const struct proxy *old)
+static void commit_maxconn(const struct proxy *px, const struct proxy *old)
 {
 	uint32_t is = atomic_load(&px->rt->fe_maxconn);
 	uint32_t want = maxconn_of(px);
