@@ -167,15 +167,21 @@ static void drop_nominated(struct http_msg *m)
 	}
 }
 
-/* Hop-by-hop fields end here; Connection: upgrade is written anew where an upgrade goes through. */
-static int strip_hop_fields(struct http_msg *m)
+/* Hop-by-hop fields end here; of Connection what is left is the upgrade that goes through. */
+static void strip_hop_fields(struct http_msg *m)
 {
 	bool upgrade = m->flags & HTTP_MF_CONN_UPGRADE;
 	struct http_field *f;
 
 	if (http_has(m, HDR_CONNECTION)) {
 		drop_nominated(m);
-		http_del_id(m, HDR_CONNECTION);
+		f = http_find_id(m, HDR_CONNECTION, NULL);
+		for (struct http_field *other = f; (other = http_find_id(m, HDR_CONNECTION, other));)
+			http_del_field(m, other);
+		if (upgrade)
+			http_field_set_value(f, SLICE("Upgrade"));
+		else
+			http_del_field(m, f);
 	}
 	if (http_has(m, HDR_KEEP_ALIVE))
 		http_del_id(m, HDR_KEEP_ALIVE);
@@ -186,7 +192,6 @@ static int strip_hop_fields(struct http_msg *m)
 	f = http_has(m, HDR_TE) ? http_find_id(m, HDR_TE, NULL) : NULL;
 	if (f && !slice_ieq(http_value(f), SLICE("trailers")))
 		http_del_id(m, HDR_TE);
-	return upgrade ? http_add_id(m, HDR_CONNECTION, SLICE("Upgrade")) : 0;
 }
 
 void h1_rx_begin_body(struct h1s *s)
@@ -243,7 +248,8 @@ static enum h1_result head_done(struct h1s *s)
 	s->keep = (m->flags & HTTP_MF_KEEP_ALIVE) && !(m->flags & HTTP_MF_BAD_FRAMING) &&
 		  (s->keep || !m->is_response);
 	h1_rx_begin_body(s);
-	return strip_hop_fields(m) < 0 ? bad(s, 500) : H1_DONE;
+	strip_hop_fields(m);
+	return H1_DONE;
 }
 
 enum h1_result h1_read_head(struct h1s *s)
@@ -410,7 +416,7 @@ static struct http_msg *trailers_of(struct http_msg *m)
 	t = ARENA_NEW(m->arena, struct http_msg);
 	if (!t)
 		return NULL;
-	t->max_fields = (uint16_t)LB_MIN(lb_tune.http_maxhdr, 128u);
+	t->max_fields = t->max_received = (uint16_t)LB_MIN(lb_tune.http_maxhdr, 128u);
 	t->fields = arena_alloc(m->arena, t->max_fields * sizeof(*t->fields));
 	t->arena = m->arena;
 	m->trailers = t->fields ? t : NULL;

@@ -100,7 +100,7 @@ int h1_send_head(struct endpoint *ep, struct http_msg *m)
 	if (is_interim)
 		return 0;
 	if (!m->is_response)
-		s->method = m->method;
+		s->method = s->msg->method = m->method; /* the response's framing depends on it */
 	s->tx_has_head = true;
 	s->tx_body = m->body;
 	s->tx_left = m->body == BODY_LENGTH ? m->content_length : 0;

@@ -126,10 +126,7 @@ static int set_value(struct http_msg *m, struct http_field *f, const struct strb
 		return -ENOMEM;
 	if (!http_value_is_safe(v))
 		return -EINVAL;
-	f->value = v.ptr;
-	f->value_len = (uint32_t)v.len;
-	f->is_added = true;
-	f->is_plain = false;
+	http_field_set_value(f, v);
 	return 0;
 }
 

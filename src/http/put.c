@@ -123,7 +123,10 @@ size_t h1_put_response(const struct http_msg *m, char *dst, size_t size)
 	char status[] = { '0' + m->status / 100 % 10, '0' + m->status / 10 % 10,
 		'0' + m->status % 10, ' ' };
 
-	PUT_LIT(&o, "HTTP/1.1 ");
+	if (m->version == 10)
+		PUT_LIT(&o, "HTTP/1.0 ");
+	else
+		PUT_LIT(&o, "HTTP/1.1 ");
 	put(&o, status, sizeof(status));
 	put_slice(&o, m->reason);
 	PUT_LIT(&o, "\r\n");

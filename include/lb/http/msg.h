@@ -162,6 +162,15 @@ unsigned http_del(struct http_msg *m, struct slice name);
 void http_del_id(struct http_msg *m, enum http_hid id);
 void http_del_field(struct http_msg *m, struct http_field *f);
 
+/* Another value for a field; @value is trusted and lasts as long as the message. */
+static inline void http_field_set_value(struct http_field *f, struct slice value)
+{
+	f->value = value.ptr;
+	f->value_len = (uint32_t)value.len;
+	f->is_added = true;
+	f->is_plain = false;
+}
+
 bool http_value_is_safe(struct slice v); /* no CR, LF, NUL */
 bool http_name_is_valid(struct slice n); /* a token */
 
