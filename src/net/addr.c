@@ -155,6 +155,7 @@ int addr_parse_ip(struct slice s, struct addr *out)
 {
 	char text[INET6_ADDRSTRLEN];
 
+	*out = (struct addr){ .family = 0 };
 	if (s.len == 0 || s.len >= sizeof(text) || memchr(s.ptr, '\0', s.len))
 		return -EINVAL;
 	memcpy(text, s.ptr, s.len);
