@@ -61,6 +61,7 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("lua-load", NO_LUA),
 	REFUSED("lua-load-per-thread", NO_LUA),
 	REFUSED("lua-prepend-path", NO_LUA),
+	REFUSED("max-spread-checks", "the first checks are spread over 'inter'; choose that"),
 	REFUSED("maxcompcpuusage", NO_COMPRESSION),
 	REFUSED("maxcomprate", NO_COMPRESSION),
 	REFUSED("maxsslconn", NO_TLS),

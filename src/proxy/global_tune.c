@@ -138,12 +138,12 @@ static const struct cfg_kw tune_kws[] = {
 	  .usage = "tune.sched.low-latency off", .help = "tasks run in the order in which they were woken" },
 	SIZE("tune.sndbuf.client", sndbuf_client, INT32_MAX, "send buffer of client sockets; 0: the kernel's"),
 	SIZE("tune.sndbuf.server", sndbuf_server, INT32_MAX, "send buffer of server sockets; 0: the kernel's"),
-	SIZE("tune.vars.check-max-size", vars_max_check, INT32_MAX, "memory for variables of one check; 0: no limit"),
-	SIZE("tune.vars.global-max-size", vars_max_total, INT32_MAX, "memory for all variables; 0: no limit"),
-	SIZE("tune.vars.proc-max-size", vars_max_proc, INT32_MAX, "memory for variables of the process; 0: no limit"),
-	SIZE("tune.vars.reqres-max-size", vars_max_reqres, INT32_MAX, "memory for variables of one request or response; 0: no limit"),
-	SIZE("tune.vars.sess-max-size", vars_max_sess, INT32_MAX, "memory for variables of one session; 0: no limit"),
-	SIZE("tune.vars.txn-max-size", vars_max_txn, INT32_MAX, "memory for variables of one transaction; 0: no limit"),
+	SIZE("tune.vars.check-max-size", vars_check_max, INT32_MAX, "memory for variables of one check; 0: no limit"),
+	SIZE("tune.vars.global-max-size", vars_global_max, INT32_MAX, "memory for all variables; 0: no limit"),
+	SIZE("tune.vars.proc-max-size", vars_proc_max, INT32_MAX, "memory for variables of the process; 0: no limit"),
+	SIZE("tune.vars.reqres-max-size", vars_reqres_max, INT32_MAX, "memory for variables of one request or response; 0: no limit"),
+	SIZE("tune.vars.sess-max-size", vars_sess_max, INT32_MAX, "memory for variables of one session; 0: no limit"),
+	SIZE("tune.vars.txn-max-size", vars_txn_max, INT32_MAX, "memory for variables of one transaction; 0: no limit"),
 };
 LB_REGISTER_CFG(tune_kws);
 /* clang-format on */

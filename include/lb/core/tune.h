@@ -43,10 +43,6 @@ struct tune {
 	bool reject_privileged_ports_tcp;
 	bool pp2_never_send_local;
 	bool is_stopping;	      /* a soft stop was asked for; set once, by control */
-	uint32_t spread_checks_pct;   /* spread-checks, 0..50: checks' intervals vary by so much */
-	uint32_t max_spread_checks_ms; /* max-spread-checks; 0: no bound */
-	uint32_t vars_max_total, vars_max_proc, vars_max_sess, vars_max_txn, vars_max_reqres,
-		vars_max_check;	      /* tune.vars.*-max-size, bytes; 0: no bound */
 };
 
 extern struct tune lb_tune;
