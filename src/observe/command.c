@@ -139,7 +139,7 @@ struct question {
 	struct cmd_ctx *c;
 	void (*fn)(struct strbuf *out, void *arg);
 	void *arg;
-	unsigned next; /* the worker to ask */
+	unsigned next, end; /* the worker to ask; where to stop */
 	struct strbuf answer;
 };
 
@@ -167,7 +167,7 @@ static void on_answer(struct mail *m)
 
 	strbuf_add(c->out, q->answer.ptr, q->answer.len);
 	strbuf_fini(&q->answer);
-	if (q->next < lb_n_workers) {
+	if (q->next < q->end) {
 		ask_next(q);
 		return;
 	}
@@ -175,7 +175,8 @@ static void on_answer(struct mail *m)
 	cmd_finish(c);
 }
 
-int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg), void *arg)
+static int ask(struct cmd_ctx *c, unsigned first, unsigned end,
+	void (*fn)(struct strbuf *out, void *arg), void *arg)
 {
 	struct question *q = calloc(1, sizeof(*q));
 
@@ -184,9 +185,23 @@ int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg)
 	q->c = c;
 	q->fn = fn;
 	q->arg = arg;
+	q->next = first;
+	q->end = end;
 	c->is_async = true;
 	ask_next(q);
 	return 0;
+}
+
+int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg), void *arg)
+{
+	return ask(c, 0, lb_n_workers, fn, arg);
+}
+
+int cmd_ask_worker(struct cmd_ctx *c, unsigned worker, void (*fn)(struct strbuf *out, void *arg),
+	void *arg)
+{
+	LB_ASSERT(worker < lb_n_workers);
+	return ask(c, worker, worker + 1, fn, arg);
 }
 
 void cmd_finish(struct cmd_ctx *c)

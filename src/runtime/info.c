@@ -7,13 +7,12 @@
 #include <lb/config/version.h>
 #include <lb/core/pool.h>
 #include <lb/observe/command.h>
+#include <lb/runtime/cli.h>
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
 #include <unistd.h>
-
-#define VERSION_TEXT LB_PRODUCT_VERSION
 
 const struct info_column info_columns[INFO_N] = {
 #define X(id, pos, name, tags, desc) { pos, name, tags, desc },
@@ -77,9 +76,9 @@ static void fill_identity(struct info_row *r, const struct config *c)
 	uint64_t up = (uint64_t)process_uptime_ms() / 1000;
 
 	str(r, INFO_NAME, "lb");
-	str(r, INFO_VERSION, VERSION_TEXT);
+	str(r, INFO_VERSION, LB_PRODUCT_VERSION);
 	str(r, INFO_RELEASE_DATE, LB_RELEASE_DATE);
-	str(r, INFO_BUILD_INFO, VERSION_TEXT);
+	str(r, INFO_BUILD_INFO, LB_PRODUCT_VERSION);
 	u32(r, INFO_NBTHREAD, lb_n_workers);
 	u32(r, INFO_NBPROC, 1);
 	u32(r, INFO_PROCESS_NUM, 1);

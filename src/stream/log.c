@@ -186,3 +186,20 @@ void session_log_error(struct session *sess, const char *why)
 	}
 	send_session_error(sess, bc, global, why, level);
 }
+
+/* --- changes of servers --- */
+
+/* Control: to the logs of the server's backend. */
+static void log_server_state(struct server *srv, int level, const char *text)
+{
+	const struct server_conf *conf = atomic_load_explicit(&srv->conf, memory_order_acquire);
+
+	if (conf && conf->px && conf->px->config)
+		log_send(&conf->px->log, &conf->px->config->global.log, level, slice_of(text),
+			SLICE_NULL);
+}
+
+static void __attribute__((constructor)) register_upper(void)
+{
+	server_upper.log_state = log_server_state;
+}

@@ -74,6 +74,9 @@ void cmd_severity(struct cmd_ctx *c, int severity); /* only the prefix that the 
  * Return: 0, or -ENOMEM (nothing was asked, the reply goes on).
  */
 int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg), void *arg);
+/* The same of one worker; with .more, which goes on when the answer is there, for long answers in pieces. */
+int cmd_ask_worker(struct cmd_ctx *c, unsigned worker, void (*fn)(struct strbuf *out, void *arg),
+	void *arg);
 void cmd_finish(struct cmd_ctx *c);
 /* What ends an asynchronous command; the runtime module sets it at start-up. */
 extern void (*cmd_finished)(struct cmd_ctx *c);

@@ -6,8 +6,12 @@
 #ifndef LB_RUNTIME_CLI_H
 #define LB_RUNTIME_CLI_H
 
+#include <lb/config/version.h>
 #include <lb/net/listener.h>
 #include <lb/observe/command.h>
+
+/* As tools read it: the language level first, which they parse as <int>.<int>, then lb's own version. */
+#define LB_PRODUCT_VERSION	LB_LANGUAGE ".0-lb" LB_VERSION
 
 /* Prepares the registry of commands. Once, at start-up, before cli_open(). */
 void cli_init(void);
@@ -29,5 +33,7 @@ int cli_open_master(struct cfg_parser *p, struct bind_conf **binds, unsigned n);
 void cli_close(void);
 
 unsigned cli_n_sessions(void);
+/* What the start had to say, for 'show startup-logs'; copied. */
+void cli_set_startup_logs(struct slice text);
 
 #endif

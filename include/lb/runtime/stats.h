@@ -97,6 +97,4 @@ void stat_put_json(struct strbuf *out, const struct stat_row *r, bool is_first);
 void info_put_plain(struct strbuf *out, const struct info_row *r, bool with_desc, bool is_typed);
 void info_put_json(struct strbuf *out, const struct info_row *r);
 
-#define LB_PRODUCT_VERSION	"3.5.0-lb" LB_VERSION
-
 #endif
