@@ -26,7 +26,7 @@ static inline void put(struct out *o, const char *src, size_t len)
 
 static inline void put_slice(struct out *o, struct slice s)
 {
-	if (s.len)
+	if (s.ptr)
 		put(o, s.ptr, s.len);
 }
 
@@ -59,7 +59,7 @@ static void put_field(struct out *o, const struct http_field *f)
 static size_t put_fields(struct out *o, const char *dst, const struct http_msg *m, const char *run)
 {
 	const struct http_field *f = m->fields, *end = f + m->n_fields;
-	const char *run_end = run ? f->name : NULL;
+	const char *run_end = run ? f->name : ""; /* never the start of a field */
 
 	for (; f < end; f++) {
 		if (f->is_deleted)

@@ -180,7 +180,7 @@ static bool is_target_safe(struct slice s)
 
 static char *put(char *dst, struct slice s)
 {
-	if (s.len)
+	if (s.ptr)
 		memcpy(dst, s.ptr, s.len);
 	return dst + s.len;
 }

@@ -3,11 +3,12 @@
  */
 #include <lb/http/parse.h>
 
-#include <cmocka.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+#include <cmocka.h>
 
 #define LIT(s) s, sizeof(s) - 1
 

@@ -2,13 +2,14 @@
 /* Messages: names, finding, lists, edits and their limits. */
 #include <lb/http/msg.h>
 
-#include <cmocka.h>
 #include <errno.h>
 #include <lb/core/pool.h>
 #include <lb/core/tune.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 static struct arena arena;
 

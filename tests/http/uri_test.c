@@ -2,12 +2,13 @@
 /* Request targets: their parts, their edits, and the comparison of authorities. */
 #include <lb/http/msg.h>
 
-#include <cmocka.h>
 #include <errno.h>
 #include <lb/core/pool.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
+
+#include <cmocka.h>
 
 #include "../../src/http/uri_priv.h"
 

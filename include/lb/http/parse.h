@@ -74,9 +74,10 @@ enum h1_result h1_chunked_next(struct h1_chunked *c, const char *data, uint32_t 
 	uint32_t *framing_out, uint32_t *data_out);
 
 /**
- * h1_put_request(), h1_put_response() - write a head as HTTP/1.1
+ * h1_put_request(), h1_put_response() - write a head
  * Start line and live fields, lower-case names, the empty line. Framing fields are written as they stand in the
- * message. A request that came as HTTP/1.0 goes on as such (it may have no Host). Return: bytes, or 0 when @size is too small.
+ * message. A message that came as HTTP/1.0 goes on as such (a request may have no Host).
+ * Return: bytes, or 0 when @size is too small.
  */
 size_t h1_put_request(const struct http_msg *m, char *dst, size_t size);
 size_t h1_put_response(const struct http_msg *m, char *dst, size_t size);
