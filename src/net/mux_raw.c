@@ -223,13 +223,11 @@ static const struct ep_ops raw_ep_ops = {
 static int raw_start(struct conn *conn)
 {
 	struct rawc *r = rawc_new(conn);
-	int e;
 
 	if (!r)
 		return -ENOMEM;
 	r->ep.flags |= EP_F_CONNECTED;
-	e = mux_upper.new_request(&r->ep);
-	if (e < 0)
+	if (conn_watch(conn) < 0 || mux_upper.new_request(&r->ep) < 0)
 		close_orphan(r);
 	return 0;
 }
