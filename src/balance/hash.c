@@ -24,7 +24,7 @@ static uint32_t hash_sdbm(const char *key, size_t len)
 	uint32_t h = 0;
 
 	for (size_t i = 0; i < len; i++)
-		h = (uint32_t)(signed char)key[i] + (h << 6) + (h << 16) - h;
+		h = (uint32_t)(unsigned char)key[i] + (h << 6) + (h << 16) - h;
 	return h;
 }
 
@@ -33,7 +33,7 @@ static uint32_t hash_djb2(const char *key, size_t len)
 	uint32_t h = 5381;
 
 	for (size_t i = 0; i < len; i++)
-		h = h * 33 + (uint32_t)(signed char)key[i];
+		h = h * 33 + (uint32_t)(unsigned char)key[i];
 	return h;
 }
 
@@ -49,7 +49,7 @@ static uint32_t hash_wt6(const char *key, size_t len)
 	unsigned step0 = 6, step1 = 18;
 
 	for (size_t i = 0; i < len; i++) {
-		t = (uint32_t)(signed char)key[i];
+		t = (uint32_t)(unsigned char)key[i];
 		h0 = ~(h0 ^ t);
 		h1 = ~(h1 + t);
 		t = rotl(h1, step0);

@@ -117,7 +117,10 @@ static struct server *pick_source(struct server_set *set, const struct balance_c
 	struct smp_env *env, const struct server *avoid)
 {
 	const struct hash_data *hd = set->algo_data;
-	const struct addr *src = env && env->fc ? conn_get_src(env->fc) : NULL;
+	const struct addr *src = env ? env->src : NULL;
+
+	if (!src && env && env->fc)
+		src = conn_get_src(env->fc);
 
 	if (src && src->family == AF_INET)
 		return by_hash(set, bc, ntohl(src->v4.s_addr), avoid);

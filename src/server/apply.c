@@ -135,13 +135,23 @@ static void apply_tracking(struct server *s, const struct server_conf *conf)
 		atomic_store(&s->op_state, SRV_STOPPED);
 }
 
+/* A new server starts in maintenance: nothing to log, but those that track it begin likewise. */
+static void start_stopped(struct server *s, uint8_t why)
+{
+	struct server *t;
+
+	atomic_fetch_or(&s->admin, why);
+	atomic_store(&s->op_state, SRV_STOPPED);
+	s->down_since_ms = now_ms();
+	list_for_each(t, &s->trackers, track_node)
+		start_stopped(t, SRV_ADM_IMAINT);
+}
+
 static void apply_disabled(
 	struct server *s, const struct server_conf *conf, const struct server_conf *old)
 {
-	if (!old && conf->disabled) { /* new: nothing to log, no one to tell */
-		atomic_store(&s->admin, SRV_ADM_CMAINT | SRV_ADM_FMAINT);
-		atomic_store(&s->op_state, SRV_STOPPED);
-		s->down_since_ms = now_ms();
+	if (!old && conf->disabled) {
+		start_stopped(s, SRV_ADM_CMAINT | SRV_ADM_FMAINT);
 	} else if (old && conf->disabled && !old->disabled) {
 		server_set_admin(s, SRV_ADM_CMAINT | SRV_ADM_FMAINT, 0, NULL);
 	} else if (old && !conf->disabled && old->disabled) {

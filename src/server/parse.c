@@ -219,6 +219,22 @@ int server_parse_template(struct cfg_parser *p, const struct proxy *px,
 	return 0;
 }
 
+/* Connections come from the client's own address: the network has to route the answers back here.
+ */
+static int parse_usesrc(struct cfg_parser *p, struct connect_opts *o, struct cfg_args *args)
+{
+	const struct cfg_word *w = cfg_need(p, args, "client or clientip");
+
+	if (!w)
+		return -1;
+	if (strcmp(w->str, "client") != 0 && strcmp(w->str, "clientip") != 0)
+		return cfg_error(p, w,
+			"'usesrc %s' is not supported; 'usesrc client' and 'usesrc clientip' are",
+			w->str);
+	o->is_transparent = true;
+	return 0;
+}
+
 int server_parse_source(struct cfg_parser *p, struct connect_opts *o, struct cfg_args *args)
 {
 	const struct cfg_word *w = cfg_need(p, args, "an address, as in 'source 192.0.2.1'");
@@ -243,9 +259,5 @@ int server_parse_source(struct cfg_parser *p, struct connect_opts *o, struct cfg
 			return cfg_error(p, w, "'%s' is not the name of an interface", w->str);
 		o->interface = w->str;
 	}
-	if (cfg_accept(args, "usesrc"))
-		return cfg_error(p, cfg_last(args),
-			"'usesrc' (the client's address as source) is not supported; send the "
-			"client's address with 'send-proxy' or 'option forwardfor'");
-	return 0;
+	return cfg_accept(args, "usesrc") ? parse_usesrc(p, o, args) : 0;
 }

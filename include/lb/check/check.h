@@ -72,6 +72,11 @@ struct check { /* the living one, of a server; control thread but for what is at
 	uint16_t port;			/* 'port', 'set server check-port'; 0: the server's */
 };
 
+static inline bool check_is_running(const struct check *c)
+{
+	return c->is_running;
+}
+
 /* spread-checks: percent by which intervals vary at random; 0..50. Set at activation. */
 extern uint32_t check_spread_pct;
 
