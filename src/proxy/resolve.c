@@ -133,7 +133,8 @@ int config_resolve(struct cfg_parser *p)
 		bad |= resolve_targets(p, px);
 		bad |= resolve_logs(p, px);
 		derive(px);
-		check_proxy(p, px);
+		if (!p->diag->n_errors) /* what is wrong comes first, and may be why */
+			check_proxy(p, px);
 	}
 	if (!bad)
 		bad = resolve_tracks(p);
