@@ -215,7 +215,7 @@ static const struct {
 		"'http-request replace-header' or 'http-request replace-path'\n"
 		"\treqrep a b\n\t^~~~~~\n" },
 	{ "backend b\n\ttimeout server 1s\n\ttimeout connect 1s\n\tserver s 127.0.0.1:1 track x\n",
-		"t.cfg:4:31: error: in backend 'b': there is no server 'x' to track\n"
+		"t.cfg:4:29: error: in backend 'b': there is no server 'x' to track\n"
 		"\tserver s 127.0.0.1:1 track x\n\t                           ^\n" },
 };
 
