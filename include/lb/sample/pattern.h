@@ -40,5 +40,10 @@ struct regex; /* PCRE2 with JIT and match limits */
 struct regex *regex_new(struct arena *a, struct slice pattern, bool icase, const char **err);
 /* Up to @max capture groups into @caps_out (may be NULL). Return: number of groups, 0: no match or limit hit (counted). */
 int regex_exec(const struct regex *re, struct slice subject, struct slice *caps_out, int max);
+/* The same from byte @from on; what lies before is looked behind at ('^' does not match at @from > 0). */
+int regex_exec_at(const struct regex *re, struct slice subject, size_t from, struct slice *caps_out,
+	int max);
+/* Appends a replacement text: \0 to \9 are captures, \xHH a byte, any other character behind a backslash itself. */
+void regex_expand(struct strbuf *out, struct slice text, const struct slice *caps, int n);
 
 #endif

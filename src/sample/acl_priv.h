@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* ACLs from the inside, for the files that define, combine and evaluate them. */
+#ifndef LB_SAMPLE_ACL_PRIV_H
+#define LB_SAMPLE_ACL_PRIV_H
+
+#include <lb/sample/acl.h>
+#include <lb/sample/pattern.h>
+
+struct acl_test { /* one line: an expression and what it is compared with */
+	struct expr *expr;
+	enum pat_match match;
+	struct pat_list **lists; /* any may match; none: FOUND and BOOL */
+	uint32_t n_lists;
+	bool is_const, const_value;
+};
+
+struct acl {
+	const char *name; /* "" for anonymous ones */
+	struct acl_test **tests;
+	uint32_t n_tests;
+	bool is_fixed; /* nobody can add lines: built-in or anonymous */
+};
+
+struct acl_name { /* acl(): names to look up when all are known */
+	struct slice name;
+	bool is_negated;
+	struct acl *acl;
+};
+
+/* acl_test.c: '<criterion> [flags] [operator] <patterns>' from @args up to @end (a word's position). NULL: reported. */
+struct acl_test *acl_test_parse(struct cfg_parser *p, struct cfg_args *args, uint32_t end,
+	enum smp_where where, bool is_builtin);
+enum acl_result acl_test_eval(const struct acl_test *t, struct smp_env *env);
+const struct acl_alias_kw *acl_alias_find(struct slice name);
+
+/* acl.c */
+struct acl *acl_find(struct cfg_parser *p, struct acl_scope *scope, struct slice name); /* built-in ones too */
+const char *acl_nearest(const struct acl_scope *scope, struct slice name);
+enum acl_result acl_eval(const struct acl *acl, struct smp_env *env);
+int acl_add_test(struct cfg_parser *p, struct acl *acl, struct acl_test *t);
+uint32_t acl_where(const struct acl *acl); /* places in which all of it can be evaluated */
+uint32_t acl_needs(const struct acl *acl);
+
+#endif

@@ -1,0 +1,499 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Log formats: a line of text with %variables and %[expressions], compiled to an array of nodes.
+ *
+ *   %%                 a percent sign
+ *   %name              a variable, registered by the module that knows the data
+ *   %[expression]      a sample expression as text
+ *   %{+Q,-E}name       flags: Q quotes, E escapes, X hexadecimal, M '-' for what is empty
+ *   %{+Q}o             flags for everything that follows
+ *   %(label)name       the label is for encodings with names; text has none
+ *
+ * In log lines runs of spaces become one, and what prints nothing takes its space along.
+ */
+#include <lb/sample/logformat.h>
+
+#include "logformat_priv.h"
+#include "sample_priv.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+
+enum node_kind { NODE_TEXT, NODE_SPACE, NODE_VAR, NODE_EXPR };
+
+struct node {
+	enum node_kind kind;
+	unsigned flags; /* LF_* in force here */
+	union {
+		struct slice text;
+		const struct logvar_kw *var;
+		struct expr *expr;
+	};
+};
+
+struct logformat {
+	uint32_t n_nodes;
+	uint32_t needs;
+	unsigned flags;
+	struct node nodes[];
+};
+
+struct builder {
+	struct place pl;
+	unsigned flags; /* in force for what follows */
+	struct node *nodes;
+	uint32_t n_nodes, cap;
+	char *text, *text_end; /* literal bytes; every node's are in one row */
+	uint32_t needs;
+};
+
+/* --- compiling --- */
+
+static struct node *add_node(struct builder *b, enum node_kind kind, unsigned flags)
+{
+	if (b->n_nodes == b->cap) {
+		uint32_t cap = b->cap ? b->cap * 2 : 16;
+		struct node *v = arena_alloc(b->pl.p->arena, cap * sizeof(*v));
+
+		if (!v) {
+			out_of_memory(b->pl.p);
+			return NULL;
+		}
+		if (b->n_nodes)
+			memcpy(v, b->nodes, b->n_nodes * sizeof(*v));
+		b->nodes = v;
+		b->cap = cap;
+	}
+	b->nodes[b->n_nodes] = (struct node){ .kind = kind, .flags = flags };
+	return &b->nodes[b->n_nodes++];
+}
+
+static int add_space(struct builder *b)
+{
+	if (b->n_nodes && b->nodes[b->n_nodes - 1].kind == NODE_SPACE)
+		return 0;
+	return add_node(b, NODE_SPACE, 0) ? 0 : -1;
+}
+
+static int add_char(struct builder *b, char c)
+{
+	struct node *n = b->n_nodes ? &b->nodes[b->n_nodes - 1] : NULL;
+
+	if (c == ' ' && (b->flags & LF_LOG))
+		return add_space(b);
+	if (!n || n->kind != NODE_TEXT) {
+		n = add_node(b, NODE_TEXT, 0);
+		if (!n)
+			return -1;
+		n->text = slice_make(b->text_end, 0);
+	}
+	*b->text_end++ = c;
+	n->text.len++;
+	return 0;
+}
+
+static unsigned flag_of(char c)
+{
+	switch (c) {
+	case 'Q': return LF_QUOTE;
+	case 'E': return LF_ESC;
+	case 'X': return LF_HEX;
+	case 'M': return LF_MANDATORY;
+	default: return 0;
+	}
+}
+
+static bool word_is(struct slice t, size_t at, const char *word)
+{
+	size_t len = strlen(word);
+
+	return t.len - at >= len && memcmp(t.ptr + at, word, len) == 0;
+}
+
+/* "{+Q,-E}" at *@pos. */
+static int parse_flags(struct builder *b, size_t *pos, unsigned *flags)
+{
+	struct slice t = b->pl.text;
+	size_t i = *pos + 1;
+	char sign = 0;
+
+	for (; i < t.len && t.ptr[i] != '}'; i++) {
+		char c = t.ptr[i];
+
+		if (c == '+' || c == '-') {
+			sign = c;
+			continue;
+		}
+		if (c == ',' || c == ' ')
+			continue;
+		if (word_is(t, i, "json") || word_is(t, i, "cbor") || word_is(t, i, "bin"))
+			return place_error(&b->pl, i, 1,
+				"the encodings json, cbor and bin are not supported in log formats");
+		if (!flag_of(c) || !sign)
+			return place_error(&b->pl, i, 1,
+				"expected flags such as +Q, -Q, +E, +X or +M between the braces");
+		*flags = sign == '+' ? *flags | flag_of(c) : *flags & ~flag_of(c);
+	}
+	if (i >= t.len)
+		return place_error(&b->pl, *pos, t.len - *pos, "this '{' has no closing '}'");
+	*pos = i + 1;
+	return 0;
+}
+
+static int skip_label(struct builder *b, size_t *pos)
+{
+	struct slice t = b->pl.text;
+	const char *end = memchr(t.ptr + *pos, ')', t.len - *pos);
+
+	if (!end)
+		return place_error(&b->pl, *pos, t.len - *pos, "this '(' has no closing ')'");
+	*pos = (size_t)(end - t.ptr) + 1;
+	return 0;
+}
+
+/* "[expression]" at *@pos. */
+static int parse_expr(struct builder *b, size_t *pos, unsigned flags)
+{
+	struct slice t = b->pl.text;
+	size_t at = *pos + 1;
+	struct place inner = b->pl;
+	struct expr *e;
+	struct node *n;
+	uint32_t end;
+
+	while (at < t.len && t.ptr[at] == ' ')
+		at++;
+	inner.off += (uint32_t)at;
+	inner.text = slice_make(t.ptr + at, t.len - at);
+	e = expr_compile(&inner, &end, true);
+	if (!e)
+		return -1;
+	at += end;
+	while (at < t.len && t.ptr[at] == ' ')
+		at++;
+	if (at >= t.len)
+		return place_error(&b->pl, *pos, at - *pos, "this '[' has no closing ']'");
+	if (t.ptr[at] != ']')
+		return place_error(&b->pl, at, 1, "expected ']' behind the expression, found '%c'",
+			t.ptr[at]);
+	n = add_node(b, NODE_EXPR, flags);
+	if (!n)
+		return -1;
+	n->expr = e;
+	b->needs |= expr_needs(e);
+	*pos = at + 1;
+	return 0;
+}
+
+static const struct logvar_kw *find_var(struct slice name)
+{
+	LB_REGISTRY_FOREACH(logvar, it) {
+		const struct logvar_table *t = *it;
+
+		for (size_t i = 0; i < t->n; i++)
+			if (slice_eq(slice_of(t->kws[i].name), name))
+				return &t->kws[i];
+	}
+	return NULL;
+}
+
+static const char *nearest_var(struct slice name)
+{
+	const char *best = NULL;
+	unsigned distance, best_distance = UINT32_MAX;
+
+	LB_REGISTRY_FOREACH(logvar, it) {
+		const struct logvar_table *t = *it;
+
+		for (size_t i = 0; i < t->n; i++)
+			if (str_is_near(name, slice_of(t->kws[i].name), &distance) &&
+				distance < best_distance) {
+				best = t->kws[i].name;
+				best_distance = distance;
+			}
+	}
+	return best;
+}
+
+static int unknown_var(struct builder *b, size_t at, struct slice name)
+{
+	const char *near = nearest_var(name);
+
+	if (!name.len)
+		return place_error(&b->pl, at, 1,
+			"expected a variable such as %%ci or %%[src] behind the '%%'; write %%%% for the sign "
+			"itself");
+	if (near)
+		return place_error(&b->pl, at, name.len,
+			"there is no log variable '%.*s'; did you mean '%%%s'? Write %%%% for the sign itself",
+			SLICE_ARG(name), near);
+	return place_error(&b->pl, at, name.len,
+		"there is no log variable '%.*s'; write %%%% for the sign itself", SLICE_ARG(name));
+}
+
+static int parse_var(struct builder *b, size_t *pos, unsigned flags)
+{
+	struct slice t = b->pl.text, name;
+	const struct logvar_kw *kw;
+	struct node *n;
+	size_t end = *pos;
+
+	while (end < t.len && isalnum((unsigned char)t.ptr[end]))
+		end++;
+	name = slice_make(t.ptr + *pos, end - *pos);
+	if (slice_eq(name, SLICE("o"))) {
+		b->flags = flags;
+		*pos = end;
+		return 0;
+	}
+	kw = name.len ? find_var(name) : NULL;
+	if (!kw)
+		return unknown_var(b, LB_MIN(*pos, t.len - 1), name);
+	n = add_node(b, NODE_VAR, flags);
+	if (!n)
+		return -1;
+	n->var = kw;
+	b->needs |= 1u << kw->need;
+	*pos = end;
+	return 0;
+}
+
+/* What stands behind a '%' at *@pos. */
+static int parse_item(struct builder *b, size_t *pos)
+{
+	struct slice t = b->pl.text;
+	unsigned flags = b->flags;
+
+	if (*pos < t.len && t.ptr[*pos] == '(' && skip_label(b, pos) != 0)
+		return -1;
+	if (*pos < t.len && t.ptr[*pos] == '{' && parse_flags(b, pos, &flags) != 0)
+		return -1;
+	if (*pos < t.len && t.ptr[*pos] == '[')
+		return parse_expr(b, pos, flags);
+	return parse_var(b, pos, flags);
+}
+
+static int parse_all(struct builder *b)
+{
+	struct slice t = b->pl.text;
+	size_t i = 0;
+
+	while (i < t.len) {
+		int r;
+
+		if (t.ptr[i] != '%')
+			r = add_char(b, t.ptr[i++]);
+		else if (i + 1 < t.len && t.ptr[i + 1] == '%')
+			r = add_char(b, (i += 2, '%'));
+		else
+			r = parse_item(b, (i++, &i));
+		if (r != 0)
+			return -1;
+	}
+	return 0;
+}
+
+static struct logformat *compile(const struct place *pl, unsigned flags)
+{
+	struct builder b = { .pl = *pl, .flags = flags };
+	struct logformat *lf;
+
+	if (flags & LF_LOG)
+		b.flags |= LF_MANDATORY;
+	b.text = b.text_end = arena_alloc(pl->p->arena, pl->text.len + 1);
+	if (!b.text) {
+		out_of_memory(pl->p);
+		return NULL;
+	}
+	if (parse_all(&b) != 0)
+		return NULL;
+	*b.text_end = '\0';
+	lf = arena_alloc(pl->p->arena, sizeof(*lf) + b.n_nodes * sizeof(struct node));
+	if (!lf) {
+		out_of_memory(pl->p);
+		return NULL;
+	}
+	*lf = (struct logformat){ b.n_nodes, b.needs, flags };
+	if (b.n_nodes)
+		memcpy(lf->nodes, b.nodes, b.n_nodes * sizeof(struct node));
+	return lf;
+}
+
+struct logformat *logformat_parse(struct cfg_parser *p, const struct cfg_word *w, unsigned flags,
+	enum smp_where where)
+{
+	struct place pl = { p, w, 0, slice_make(w->str, w->len), where };
+
+	return compile(&pl, flags);
+}
+
+struct logformat *logformat_parse_text(struct cfg_parser *p, const char *text, unsigned flags,
+	enum smp_where where)
+{
+	struct place pl = { p, NULL, 0, slice_of(text), where };
+
+	return compile(&pl, flags);
+}
+
+uint32_t logformat_needs(const struct logformat *lf)
+{
+	return lf->needs;
+}
+
+static int by_name(const void *a, const void *b)
+{
+	return strcmp((*(const struct logvar_kw *const *)a)->name,
+		(*(const struct logvar_kw *const *)b)->name);
+}
+
+void logvar_foreach(void (*fn)(const struct logvar_kw *kw, void *arg), void *arg)
+{
+	const struct logvar_kw **all;
+	size_t n = 0;
+
+	LB_REGISTRY_FOREACH(logvar, it)
+		n += ((const struct logvar_table *)*it)->n;
+	all = calloc(n + 1, sizeof(*all));
+	if (!all)
+		return;
+	n = 0;
+	LB_REGISTRY_FOREACH(logvar, it) {
+		const struct logvar_table *t = *it;
+
+		for (size_t i = 0; i < t->n; i++)
+			all[n++] = &t->kws[i];
+	}
+	qsort(all, n, sizeof(*all), by_name);
+	for (size_t i = 0; i < n; i++)
+		fn(all[i], arg);
+	free(all);
+}
+
+/* --- building --- */
+
+static void put_expr(const struct node *n, struct smp_env *env, struct strbuf *out)
+{
+	struct sample smp = { .type = SMP_ANY };
+	struct slice s = SLICE("");
+
+	if (expr_eval(n->expr, env, SMP_STR, &smp))
+		s = smp.str;
+	if (n->flags & LF_HTTP)
+		put_http_text(out, s, n->flags);
+	else
+		put_plain_text(out, s, n->flags);
+}
+
+/* Quotes and backslashes around what a variable wrote that does not know them. */
+static void put_framed(const struct node *n, struct smp_env *env, struct strbuf *out)
+{
+	struct slice copy;
+	size_t at;
+
+	if (n->flags & LF_QUOTE)
+		strbuf_addc(out, '"');
+	at = out->len;
+	n->var->put(out, env, n->flags);
+	if ((n->flags & LF_ESC) && out->len > at) {
+		copy = scratch_copy(slice_make(out->ptr + at, out->len - at));
+		out->len = at;
+		if (copy.ptr)
+			put_escaped(out, copy);
+	}
+	if (n->flags & LF_QUOTE)
+		strbuf_addc(out, '"');
+}
+
+static void put_var(const struct node *n, struct smp_env *env, struct strbuf *out)
+{
+	if (n->var->self_quoted || !(n->flags & (LF_QUOTE | LF_ESC)))
+		n->var->put(out, env, n->flags);
+	else
+		put_framed(n, env, out);
+}
+
+size_t logformat_build(const struct logformat *lf, struct smp_env *env, struct strbuf *out)
+{
+	size_t start = out->len, before;
+	bool after_space = true;
+
+	for (uint32_t i = 0; i < lf->n_nodes; i++) {
+		const struct node *n = &lf->nodes[i];
+
+		before = out->len;
+		switch (n->kind) {
+		case NODE_TEXT: strbuf_add_slice(out, n->text); break;
+		case NODE_SPACE:
+			if (!after_space)
+				strbuf_addc(out, ' ');
+			after_space = true;
+			continue;
+		case NODE_VAR: put_var(n, env, out); break;
+		case NODE_EXPR: put_expr(n, env, out); break;
+		}
+		if (out->len != before)
+			after_space = false;
+	}
+	return out->len - start;
+}
+
+struct slice logformat_const(const struct logformat *lf)
+{
+	if (lf->n_nodes == 0)
+		return SLICE("");
+	if (lf->n_nodes == 1 && lf->nodes[0].kind == NODE_TEXT)
+		return lf->nodes[0].text;
+	return SLICE_NULL;
+}
+
+/* --- into scratch memory --- */
+
+#define N_WORK			4 /* formats within formats: a variable that is a format itself */
+#define WORK_KEPT		65536
+
+static __thread struct strbuf work[N_WORK]; /* [owner] grown once, then reused */
+static __thread unsigned work_depth;
+
+/* A format of one expression in HTTP context gives the value as it is, when nothing in it needs encoding. */
+static bool is_direct(const struct logformat *lf, struct smp_env *env, struct slice *out)
+{
+	const struct node *n = &lf->nodes[0];
+	struct sample smp = { .type = SMP_ANY };
+
+	if (lf->n_nodes != 1 || n->kind != NODE_EXPR || !(n->flags & LF_HTTP) || (n->flags & LF_ESC))
+		return false;
+	*out = SLICE("");
+	if (!expr_eval(n->expr, env, SMP_STR, &smp))
+		return true;
+	*out = smp.str;
+	if (!is_plain_http(smp.str)) {
+		struct strbuf sb = STRBUF_INIT;
+
+		put_http_text(&sb, smp.str, n->flags);
+		*out = scratch_copy(slice_make(sb.ptr, sb.len));
+		strbuf_fini(&sb);
+	}
+	return true;
+}
+
+struct slice logformat_scratch(const struct logformat *lf, struct smp_env *env, size_t max)
+{
+	struct slice s = logformat_const(lf);
+	struct strbuf *sb;
+
+	if (s.ptr || is_direct(lf, env, &s))
+		return slice_make(s.ptr, LB_MIN(s.len, max));
+	if (work_depth == N_WORK)
+		return SLICE_NULL;
+	sb = &work[work_depth++];
+	sb->len = 0;
+	sb->is_truncated = false;
+	logformat_build(lf, env, sb);
+	work_depth--;
+	s = sb->is_truncated ? SLICE_NULL : scratch_copy(slice_make(sb->ptr, LB_MIN(sb->len, max)));
+	if (sb->cap > WORK_KEPT) {
+		strbuf_fini(sb);
+		*sb = (struct strbuf)STRBUF_INIT;
+	}
+	return s;
+}

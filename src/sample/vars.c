@@ -1,0 +1,453 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Variables.
+ *
+ * A name is interned when the configuration is read, for the life of the process: a session's variables outlive the
+ * generation whose rule set them, and a name is one pointer at run time. Names number as many as all
+ * configurations together spell, which is bounded by what an operator writes.
+ *
+ * Variables of sessions, transactions, requests, responses and checks are short lists in struct vars, of one worker. Their
+ * values lie in the same block, of a pool where they are short.
+ *
+ * Those of the process are read by all threads and set by any. Each name points to an immutable value; setting
+ * swaps the pointer and frees the old value after a grace period, so readers need no lock: a value read
+ * stays valid until the reader's loop turn ends.
+ */
+#include <lb/sample/vars.h>
+
+#include "sample_priv.h"
+
+#include <lb/core/pool.h>
+#include <lb/core/rcu.h>
+#include <lb/core/tune.h>
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <xxhash.h>
+
+#define N_BUCKETS		256
+#define MAX_NAME		255
+
+struct value { /* a copy of a sample; its text lies beside it */
+	enum smp_type type;
+	uint32_t len;
+	union {
+		int64_t sint;
+		struct in6_addr ip;
+		unsigned meth;
+	};
+};
+
+struct proc_value {
+	struct rcu_head rcu;
+	size_t size;
+	struct value v;
+	char text[];
+};
+
+struct var_name {
+	struct var_name *next;	    /* [const] of the same bucket */
+	struct var_name *defined;   /* [const] the one interned before */
+	struct proc_value *proc;    /* [rcu] VAR_PROC: the value; NULL: unset. Swapped by any thread */
+	enum var_scope scope;
+	uint32_t len;
+	char text[]; /* "txn.name" */
+};
+
+struct var {
+	struct list node;
+	const struct var_name *name;
+	size_t size; /* as counted */
+	bool is_global_counted;
+	uint32_t cap;  /* bytes at text */
+	char *big;     /* text too long for the block: malloc(); NULL: none */
+	struct value v;
+	char text[64];
+};
+
+static struct var_name *buckets[N_BUCKETS]; /* control thread; chains only grow */
+static struct var_name *last_defined;
+static atomic_size_t proc_size;	  /* [atomic] bytes of all process variables, relaxed */
+static atomic_size_t global_size; /* [atomic] bytes of all variables while that is bounded, relaxed */
+
+LB_POOL(var_pool, "var", sizeof(struct var), 256);
+
+static const char *const scope_names[VAR_N_SCOPES] = { "proc", "sess", "txn", "req", "res", "check" };
+
+/* --- names --- */
+
+static int parse_scope(struct slice s, size_t *len_out)
+{
+	for (int i = 0; i < VAR_N_SCOPES; i++) {
+		size_t len = strlen(scope_names[i]);
+
+		if (s.len > len + 1 && memcmp(s.ptr, scope_names[i], len) == 0 && s.ptr[len] == '.') {
+			*len_out = len + 1;
+			return i;
+		}
+	}
+	return -1;
+}
+
+static struct var_name *intern(struct slice text, enum var_scope scope)
+{
+	unsigned h = XXH3_64bits(text.ptr, text.len) % N_BUCKETS;
+	struct var_name *n = buckets[h];
+
+	while (n && (n->len != text.len || memcmp(n->text, text.ptr, text.len) != 0))
+		n = n->next;
+	if (n)
+		return n;
+	n = calloc(1, sizeof(*n) + text.len + 1);
+	if (!n)
+		return NULL;
+	memcpy(n->text, text.ptr, text.len);
+	n->len = (uint32_t)text.len;
+	n->scope = scope;
+	n->next = buckets[h];
+	n->defined = last_defined;
+	buckets[h] = n;
+	rcu_assign_pointer(last_defined, n);
+	return n;
+}
+
+const struct var_name *var_name_parse(struct arena *a, struct slice text, const char **err)
+{
+	const struct var_name *n;
+	size_t skip;
+	int scope = parse_scope(text, &skip);
+
+	if (scope < 0) {
+		*err = arena_printf(a,
+			"'%.*s' is not a variable, expected a scope and a name such as txn.name; scopes are "
+			"proc, sess, txn, req, res and check",
+			SLICE_ARG(text));
+		return NULL;
+	}
+	for (size_t i = skip; i < text.len; i++) {
+		unsigned char c = (unsigned char)text.ptr[i];
+
+		if (isalnum(c) || c == '.' || c == '_')
+			continue;
+		*err = arena_printf(a,
+			"'%c' cannot be part of the variable name '%.*s', only letters, digits, '.' and '_' can",
+			isprint(c) ? c : '?', SLICE_ARG(text));
+		return NULL;
+	}
+	if (text.len > MAX_NAME) {
+		*err = "a variable's name is 255 bytes at most";
+		return NULL;
+	}
+	n = intern(text, (enum var_scope)scope);
+	if (!n)
+		*err = "out of memory";
+	return n;
+}
+
+enum var_scope var_name_scope(const struct var_name *n)
+{
+	return n->scope;
+}
+
+struct slice var_name_text(const struct var_name *n)
+{
+	return slice_make(n->text, n->len);
+}
+
+/* --- values --- */
+
+static bool has_text(const struct sample *smp)
+{
+	return smp->type == SMP_STR || smp->type == SMP_BIN || smp->type == SMP_METH;
+}
+
+static void value_fill(struct value *v, const struct sample *smp)
+{
+	v->type = smp->type;
+	v->len = has_text(smp) ? (uint32_t)smp->str.len : 0;
+	switch (smp->type) {
+	case SMP_BOOL:
+	case SMP_SINT: v->sint = smp->sint; break;
+	case SMP_IPV4: memcpy(&v->ip, &smp->ipv4, sizeof(smp->ipv4)); break;
+	case SMP_IPV6: v->ip = smp->ipv6; break;
+	case SMP_METH: v->meth = smp->meth; break;
+	default: break;
+	}
+}
+
+static void value_read(const struct value *v, const char *text, struct sample *smp)
+{
+	smp->type = v->type;
+	smp->flags = SMP_F_CONST;
+	smp->str = slice_make(text, v->len);
+	switch (v->type) {
+	case SMP_BOOL:
+	case SMP_SINT: smp->sint = v->sint; break;
+	case SMP_IPV4: memcpy(&smp->ipv4, &v->ip, sizeof(smp->ipv4)); break;
+	case SMP_IPV6: smp->ipv6 = v->ip; break;
+	case SMP_METH: smp->meth = v->meth; break;
+	default: break;
+	}
+}
+
+/* --- those of the process --- */
+
+static void free_proc_value(struct rcu_head *head)
+{
+	free(LB_CONTAINER_OF(head, struct proc_value, rcu));
+}
+
+static void swap_proc(const struct var_name *n, struct proc_value *fresh)
+{
+	struct proc_value *old = rcu_xchg_pointer(&((struct var_name *)n)->proc, fresh);
+
+	if (!old)
+		return;
+	atomic_fetch_sub_explicit(&proc_size, old->size, memory_order_relaxed);
+	call_rcu(&old->rcu, free_proc_value);
+}
+
+static bool proc_fits(const struct var_name *n, size_t size)
+{
+	const struct proc_value *old = rcu_dereference(n->proc);
+	size_t now = atomic_load_explicit(&proc_size, memory_order_relaxed);
+	size_t after = now - (old ? old->size : 0) + size;
+
+	if (lb_tune.vars_proc_max && after > lb_tune.vars_proc_max)
+		return false;
+	return !lb_tune.vars_global_max ||
+	       after + atomic_load_explicit(&global_size, memory_order_relaxed) <=
+		       lb_tune.vars_global_max;
+}
+
+static bool set_proc(const struct var_name *n, const struct sample *smp)
+{
+	size_t len = has_text(smp) ? smp->str.len : 0, size = sizeof(struct proc_value) + len;
+	struct proc_value *pv;
+
+	if (!proc_fits(n, size))
+		return false;
+	pv = malloc(size + 1);
+	if (!pv)
+		return false;
+	pv->size = size;
+	value_fill(&pv->v, smp);
+	if (len)
+		memcpy(pv->text, smp->str.ptr, len);
+	pv->text[len] = '\0';
+	atomic_fetch_add_explicit(&proc_size, size, memory_order_relaxed);
+	swap_proc(n, pv);
+	return true;
+}
+
+static bool get_proc(const struct var_name *n, struct sample *smp)
+{
+	const struct proc_value *pv = rcu_dereference(n->proc);
+
+	if (!pv)
+		return false;
+	value_read(&pv->v, pv->text, smp);
+	return true;
+}
+
+static void foreach_older(const struct var_name *n,
+	void (*fn)(const struct var_name *n, const struct sample *smp, void *arg), void *arg)
+{
+	struct sample smp = { .type = SMP_ANY };
+
+	if (!n)
+		return;
+	foreach_older(n->defined, fn, arg);
+	if (n->scope == VAR_PROC && get_proc(n, &smp))
+		fn(n, &smp, arg);
+}
+
+void vars_foreach_proc(void (*fn)(const struct var_name *n, const struct sample *smp, void *arg),
+	void *arg)
+{
+	foreach_older(rcu_dereference(last_defined), fn, arg);
+}
+
+/* --- those of one owner --- */
+
+void vars_init(struct vars *v)
+{
+	list_init(&v->vars);
+	v->size = 0;
+}
+
+static void var_drop(struct vars *vs, struct var *v)
+{
+	list_del(&v->node);
+	vs->size -= v->size;
+	if (v->is_global_counted)
+		atomic_fetch_sub_explicit(&global_size, v->size, memory_order_relaxed);
+	free(v->big);
+	pool_free(&var_pool, v);
+}
+
+void vars_fini(struct vars *vs)
+{
+	struct var *v, *tmp;
+
+	if (!vs->vars.next) /* never begun */
+		return;
+	list_for_each_safe(v, tmp, &vs->vars, node)
+		var_drop(vs, v);
+}
+
+static struct var *find(const struct vars *vs, const struct var_name *n)
+{
+	struct var *v;
+
+	list_for_each(v, &vs->vars, node)
+		if (v->name == n)
+			return v;
+	return NULL;
+}
+
+static size_t size_of(const struct smp_env *env, enum var_scope scope)
+{
+	return env->vars[scope] ? env->vars[scope]->size : 0;
+}
+
+static size_t reqres_size(const struct smp_env *env)
+{
+	size_t req = size_of(env, VAR_REQ);
+
+	return env->vars[VAR_REQ] == env->vars[VAR_RES] ? req : req + size_of(env, VAR_RES);
+}
+
+static bool is_over(uint32_t max, size_t size)
+{
+	return max && size > max;
+}
+
+/* Wider scopes count what narrower ones hold. */
+static bool fits(const struct smp_env *env, enum var_scope scope, size_t more)
+{
+	size_t size = more;
+
+	if (scope == VAR_CHECK)
+		return !is_over(lb_tune.vars_check_max, size_of(env, VAR_CHECK) + more);
+	size += reqres_size(env);
+	if (scope >= VAR_REQ && is_over(lb_tune.vars_reqres_max, size))
+		return false;
+	size += size_of(env, VAR_TXN);
+	if (scope >= VAR_TXN && is_over(lb_tune.vars_txn_max, size))
+		return false;
+	size += size_of(env, VAR_SESS);
+	return !is_over(lb_tune.vars_sess_max, size);
+}
+
+static bool fits_globally(size_t more)
+{
+	size_t now;
+
+	if (!lb_tune.vars_global_max)
+		return true;
+	now = atomic_load_explicit(&global_size, memory_order_relaxed) +
+	      atomic_load_explicit(&proc_size, memory_order_relaxed);
+	return now + more <= lb_tune.vars_global_max;
+}
+
+/* Room for @len bytes of text in @v; what is there is lost. */
+static bool make_room(struct var *v, size_t len)
+{
+	char *big;
+
+	if (len <= v->cap)
+		return true;
+	big = malloc(len);
+	if (!big)
+		return false;
+	free(v->big);
+	v->big = big;
+	v->cap = (uint32_t)len;
+	return true;
+}
+
+static struct var *var_add(struct vars *vs, const struct var_name *n)
+{
+	struct var *v = pool_alloc(&var_pool);
+
+	if (!v)
+		return NULL;
+	v->name = n;
+	v->big = NULL;
+	v->cap = sizeof(v->text);
+	v->size = 0;
+	v->is_global_counted = false;
+	list_push(&vs->vars, &v->node);
+	return v;
+}
+
+static void count(struct vars *vs, struct var *v, size_t size)
+{
+	if (v->is_global_counted)
+		atomic_fetch_sub_explicit(&global_size, v->size, memory_order_relaxed);
+	v->is_global_counted = lb_tune.vars_global_max != 0;
+	if (v->is_global_counted)
+		atomic_fetch_add_explicit(&global_size, size, memory_order_relaxed);
+	vs->size += size - v->size;
+	v->size = size;
+}
+
+static bool set_owned(struct smp_env *env, const struct var_name *n, const struct sample *smp)
+{
+	struct vars *vs = env->vars[n->scope];
+	size_t len = has_text(smp) ? smp->str.len : 0, size = sizeof(struct var) + len;
+	struct var *v;
+	size_t more;
+
+	if (!vs || len > UINT32_MAX)
+		return false;
+	v = find(vs, n);
+	more = size - (v ? LB_MIN(v->size, size) : 0);
+	if (more && (!fits(env, n->scope, more) || !fits_globally(more)))
+		return false;
+	if (!v)
+		v = var_add(vs, n);
+	if (!v)
+		return false;
+	if (!make_room(v, len)) {
+		var_drop(vs, v);
+		return false;
+	}
+	value_fill(&v->v, smp);
+	if (len) /* it may be the variable's own text */
+		memmove(v->big ? v->big : v->text, smp->str.ptr, len);
+	count(vs, v, size);
+	return true;
+}
+
+bool var_set(struct smp_env *env, const struct var_name *n, const struct sample *smp)
+{
+	return n->scope == VAR_PROC ? set_proc(n, smp) : set_owned(env, n, smp);
+}
+
+bool var_get(struct smp_env *env, const struct var_name *n, struct sample *smp)
+{
+	const struct vars *vs;
+	const struct var *v;
+
+	if (n->scope == VAR_PROC)
+		return get_proc(n, smp);
+	vs = env ? env->vars[n->scope] : NULL;
+	v = vs ? find(vs, n) : NULL;
+	if (!v)
+		return false;
+	value_read(&v->v, v->big ? v->big : v->text, smp);
+	return true;
+}
+
+void var_unset(struct smp_env *env, const struct var_name *n)
+{
+	struct vars *vs = n->scope == VAR_PROC ? NULL : env->vars[n->scope];
+	struct var *v = vs ? find(vs, n) : NULL;
+
+	if (n->scope == VAR_PROC)
+		swap_proc(n, NULL);
+	else if (v)
+		var_drop(vs, v);
+}
