@@ -140,8 +140,7 @@ static int start_workers(void)
 	return 0;
 }
 
-/* Waits until every started worker has run its init functions. Return: 0 or the first one's error.
- */
+/* Waits until the started workers have run their init functions. Return: 0 or the first error. */
 static int await_reports(void)
 {
 	int ret = 0;

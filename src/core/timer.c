@@ -43,8 +43,7 @@ void wheel_init(struct wheel *w, int64_t start_ms)
 	}
 }
 
-/* Where a timer for @ms, later than now, hangs. Return: the level; *slot_ms_out: when it comes up.
- */
+/* Where a timer for @ms, later than now, hangs. Return: level; *slot_ms_out: when it comes up. */
 static unsigned place_of(const struct wheel *w, int64_t ms, int64_t *slot_ms_out)
 {
 	unsigned level = (unsigned)(63 - __builtin_clzll((uint64_t)(ms ^ w->tick_ms))) / WHEEL_BITS;

@@ -8,16 +8,17 @@
 
 #include <lb/core/slice.h>
 
-/* The chunk size to give to arenas that come and go with streams: such chunks are pooled per thread. */
-#define ARENA_POOLED		4096
+/* The chunk size to give to arenas that come and go with streams: such chunks are pooled per
+ * thread. */
+#define ARENA_POOLED 4096
 
 struct arena_chunk;
 
 struct arena {
 	struct arena_chunk *chunks; /* owned; newest first; NULL until the first allocation */
-	char *cur, *end;	    /* free room in the newest chunk */
-	size_t chunk_size;	    /* bytes of the next ordinary chunk */
-	size_t total;		    /* bytes taken from the system */
+	char *cur, *end;            /* free room in the newest chunk */
+	size_t chunk_size;          /* bytes of the next ordinary chunk */
+	size_t total;               /* bytes taken from the system */
 };
 
 void arena_init(struct arena *a, size_t chunk_size);
@@ -52,6 +53,6 @@ char *arena_printf(struct arena *a, const char *fmt, ...) LB_PRINTF(2, 3);
 /* slice_dup in the arena; .ptr NULL when memory is out */
 struct slice arena_slice(struct arena *a, struct slice s);
 
-#define ARENA_NEW(a, type)	((type *)arena_calloc((a), sizeof(type)))
+#define ARENA_NEW(a, type) ((type *)arena_calloc((a), sizeof(type)))
 
 #endif

@@ -7,18 +7,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define LB_LIKELY(x)		__builtin_expect(!!(x), 1)
-#define LB_UNLIKELY(x)		__builtin_expect(!!(x), 0)
-#define LB_MUST_CHECK		__attribute__((warn_unused_result))
-#define LB_PRINTF(fmt, args)	__attribute__((format(printf, fmt, args)))
-#define LB_NORETURN		__attribute__((noreturn))
-#define LB_COLD			__attribute__((cold, noinline))
-#define LB_CACHE_ALIGNED	__attribute__((aligned(64)))
-#define LB_ARRAY_LEN(a)		(sizeof(a) / sizeof((a)[0]))
-#define LB_MIN(a, b)		((a) < (b) ? (a) : (b))
-#define LB_MAX(a, b)		((a) > (b) ? (a) : (b))
-#define LB_CAT_(a, b)		a##b
-#define LB_CAT(a, b)		LB_CAT_(a, b)
+#define LB_LIKELY(x)                     __builtin_expect(!!(x), 1)
+#define LB_UNLIKELY(x)                   __builtin_expect(!!(x), 0)
+#define LB_MUST_CHECK                    __attribute__((warn_unused_result))
+#define LB_PRINTF(fmt, args)             __attribute__((format(printf, fmt, args)))
+#define LB_NORETURN                      __attribute__((noreturn))
+#define LB_COLD                          __attribute__((cold, noinline))
+#define LB_CACHE_ALIGNED                 __attribute__((aligned(64)))
+#define LB_ARRAY_LEN(a)                  (sizeof(a) / sizeof((a)[0]))
+#define LB_MIN(a, b)                     ((a) < (b) ? (a) : (b))
+#define LB_MAX(a, b)                     ((a) > (b) ? (a) : (b))
+#define LB_CAT_(a, b)                    a##b
+#define LB_CAT(a, b)                     LB_CAT_(a, b)
 #define LB_CONTAINER_OF(p, type, member) ((type *)((char *)(p)-offsetof(type, member)))
 
 /**
@@ -27,69 +27,69 @@
  * Never for input. A failed one prints the place, a backtrace, and what registered panic
  * reporters know of the running thread, then aborts.
  */
-#define LB_ASSERT(cond)                                                                            \
-	do {                                                                                       \
-		if (LB_UNLIKELY(!(cond)))                                                          \
-			lb_assert_failed(#cond, __FILE__, __LINE__, __func__);                     \
+#define LB_ASSERT(cond)                                                        \
+	do {                                                                   \
+		if (LB_UNLIKELY(!(cond)))                                      \
+			lb_assert_failed(#cond, __FILE__, __LINE__, __func__); \
 	} while (0)
 
-void lb_assert_failed(const char *cond, const char *file, int line, const char *func) LB_NORETURN
-	LB_COLD;
+void lb_assert_failed(
+	const char *cond, const char *file, int line, const char *func) LB_NORETURN LB_COLD;
 
 /**
  * LB_CHECK_FAILED() - true if @cond, which always ought to hold, does not
  *
- * For states that one stream can be ended over, rather than the process. Counted; the first failure of
- * each place is reported with a backtrace.
+ * For states that one stream can be ended over, rather than the process. Counted; the first failure
+ * of each place is reported with a backtrace.
  */
-#define LB_CHECK_FAILED(cond)                                                                      \
-	(LB_UNLIKELY(!(cond)) && ({                                                                \
-		static unsigned n_here_;                                                           \
-		lb_check_failed(#cond, __FILE__, __LINE__, __func__, &n_here_);                    \
-		true;                                                                              \
+#define LB_CHECK_FAILED(cond)                                                   \
+	(LB_UNLIKELY(!(cond)) && ({                                             \
+		static unsigned n_here_;                                        \
+		lb_check_failed(#cond, __FILE__, __LINE__, __func__, &n_here_); \
+		true;                                                           \
 	}))
 
 void lb_check_failed(
 	const char *cond, const char *file, int line, const char *func, unsigned *n_here) LB_COLD;
 unsigned long lb_n_check_failures(void);
 
-/* What a module can tell of its state when the process dies: text to @fd, no allocation, no lock. */
+/* What a module can tell of its state when the process dies: text to @fd; no malloc, no lock. */
 struct panic_reporter {
 	void (*report)(int fd);
 };
-#define LB_REGISTER_PANIC(fn)                                                                      \
-	static const struct panic_reporter LB_CAT(panic_reporter_, fn) = { fn };                   \
+#define LB_REGISTER_PANIC(fn)                                                    \
+	static const struct panic_reporter LB_CAT(panic_reporter_, fn) = { fn }; \
 	LB_REGISTER(panic, LB_CAT(panic_reporter_, fn))
 void lb_panic_report(int fd); /* runs all of them; for handlers of fatal signals, too */
 
 /* The address sanitizer watches: memory is not kept for reuse, so that misuse shows. */
 #if defined(__SANITIZE_ADDRESS__)
-#define LB_ASAN			1
+#define LB_ASAN 1
 #elif defined(__has_feature)
 #if __has_feature(address_sanitizer)
-#define LB_ASAN			1
+#define LB_ASAN 1
 #endif
 #endif
 
 /*
- * Tell the thread sanitizer of an order that liburcu makes where it cannot look: what happened before
- * LB_TSAN_RELEASE(p) is seen after LB_TSAN_ACQUIRE(p). Nothing in ordinary builds.
+ * Tell the thread sanitizer of an order that liburcu makes where it cannot look: what happened
+ * before LB_TSAN_RELEASE(p) is seen after LB_TSAN_ACQUIRE(p). Nothing in ordinary builds.
  */
 #if defined(__SANITIZE_THREAD__)
-#define LB_TSAN			1
+#define LB_TSAN 1
 #elif defined(__has_feature)
 #if __has_feature(thread_sanitizer)
-#define LB_TSAN			1
+#define LB_TSAN 1
 #endif
 #endif
 #ifdef LB_TSAN
 void __tsan_acquire(void *p);
 void __tsan_release(void *p);
-#define LB_TSAN_ACQUIRE(p)	__tsan_acquire(p)
-#define LB_TSAN_RELEASE(p)	__tsan_release(p)
+#define LB_TSAN_ACQUIRE(p) __tsan_acquire(p)
+#define LB_TSAN_RELEASE(p) __tsan_release(p)
 #else
-#define LB_TSAN_ACQUIRE(p)	((void)(p))
-#define LB_TSAN_RELEASE(p)	((void)(p))
+#define LB_TSAN_ACQUIRE(p) ((void)(p))
+#define LB_TSAN_RELEASE(p) ((void)(p))
 #endif
 
 /**
@@ -97,15 +97,15 @@ void __tsan_release(void *p);
  *
  * The table is walked with LB_REGISTRY_FOREACH(). Order means nothing.
  */
-#define LB_REGISTER(section_, sym)                                                                 \
-	static const void *const LB_CAT(lb_reg_entry_, __COUNTER__)                                \
+#define LB_REGISTER(section_, sym)                                  \
+	static const void *const LB_CAT(lb_reg_entry_, __COUNTER__) \
 		__attribute__((used, section("lb_reg_" #section_))) = &(sym)
 
-#define LB_REGISTRY_DECLARE(section_)                                                              \
-	extern const void *const __start_lb_reg_##section_[] __attribute__((weak));                \
+#define LB_REGISTRY_DECLARE(section_)                                               \
+	extern const void *const __start_lb_reg_##section_[] __attribute__((weak)); \
 	extern const void *const __stop_lb_reg_##section_[] __attribute__((weak))
 
-#define LB_REGISTRY_FOREACH(section_, it)                                                          \
+#define LB_REGISTRY_FOREACH(section_, it) \
 	for (const void *const *it = __start_lb_reg_##section_; it < __stop_lb_reg_##section_; it++)
 
 #endif

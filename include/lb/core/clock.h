@@ -9,7 +9,7 @@
 #include <lb/core/base.h>
 #include <time.h>
 
-#define TIME_NEVER		INT64_MAX
+#define TIME_NEVER INT64_MAX
 
 struct clock_now {
 	int64_t mono_us; /* CLOCK_MONOTONIC */

@@ -3,8 +3,8 @@
  * The event loop of one thread: descriptors, timers, tasks and mail.
  *
  * A turn: wait in the poller (offline for RCU while asleep), read the clock, run mail, ready
- * descriptors, due timers, woken tasks; free what was buried; then a quiescent state. Everything here
- * is touched by the owning thread only, but for mailbox_post().
+ * descriptors, due timers, woken tasks; free what was buried; then a quiescent state. Everything
+ * here is touched by the owning thread only, but for mailbox_post().
  *
  * A watched descriptor is edge-triggered for input, output and hang-up from its start: one
  * system call per connection, whatever happens later. Listeners are level-triggered.
@@ -23,10 +23,10 @@ struct watch;
 typedef void (*watch_ready_fn)(struct watch *w, uint32_t events);
 
 struct watch {
-	int fd;		      /* -1: not watched; late events for it are dropped */
-	bool is_armed;	      /* known to the poller */
-	bool is_level;	      /* level-triggered; its description may be shared with other processes */
-	struct loop *loop;    /* whose poller knows it, while armed; events of others are dropped */
+	int fd;            /* -1: not watched; late events for it are dropped */
+	bool is_armed;     /* known to the poller */
+	bool is_level;     /* level-triggered; its description may be shared with other processes */
+	struct loop *loop; /* whose poller knows it, while armed; events of others are dropped */
 	watch_ready_fn ready; /* events: EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLHUP | EPOLLERR */
 };
 
@@ -53,8 +53,8 @@ struct mail {
 struct mailbox {
 	struct cds_wfcq_head head LB_CACHE_ALIGNED; /* [owner] */
 	struct cds_wfcq_tail tail LB_CACHE_ALIGNED; /* [atomic] any thread enqueues */
-	atomic_int is_asleep;			    /* [atomic] receiver is in the poller: kick its eventfd */
-	int event_fd;				    /* [const] */
+	atomic_int is_asleep; /* [atomic] receiver is in the poller: kick its eventfd */
+	int event_fd;         /* [const] */
 };
 
 struct poller_ops {
@@ -77,13 +77,13 @@ struct loop {
 	struct burial *graveyard;
 	struct mailbox mailbox;
 	struct watch mail_watch;
-	int max_events;	    /* tune.maxpollevents */
+	int max_events;     /* tune.maxpollevents */
 	int runqueue_depth; /* tune.runqueue-depth */
 	bool is_stopping;
 	/* statistics, this thread writes, others read relaxed */
 	uint64_t n_turns, n_polls, n_events;
-	uint64_t n_wakeups;	   /* tasks woken */
-	int64_t slept_from_us;	   /* when it last went to sleep; 0: awake since */
+	uint64_t n_wakeups;        /* tasks woken */
+	int64_t slept_from_us;     /* when it last went to sleep; 0: awake since */
 	int64_t measured_from_us;  /* start of the current measuring second; 0: not running */
 	int64_t busy_us, idle_us;  /* within it */
 	_Atomic unsigned idle_pct; /* over the last second */
@@ -111,10 +111,10 @@ int loop_watch(struct loop *l, struct watch *w) LB_MUST_CHECK;
 int loop_watch_level(struct loop *l, struct watch *w, uint32_t events) LB_MUST_CHECK;
 void loop_unwatch(struct loop *l, struct watch *w); /* stays open; fd kept */
 /*
- * Moves an edge-watched descriptor from whatever loop knows it to this thread's @l; the one call allowed on
- * the watch of another thread, by whoever has taken that connection by an atomic exchange. A batch
- * that the other thread has already fetched may still call w->ready there. Return: 0 or -errno
- * (then it is watched by nobody).
+ * Moves an edge-watched descriptor from whatever loop knows it to this thread's @l; the one call
+ * allowed on the watch of another thread, by whoever has taken that connection by an atomic
+ * exchange. A batch that the other thread has already fetched may still call w->ready there.
+ * Return: 0 or -errno (then it is watched by nobody).
  */
 int loop_steal(struct loop *l, struct watch *w) LB_MUST_CHECK;
 /* Closes the descriptor, which also removes it from the poller; sets fd to -1. */
@@ -131,7 +131,7 @@ static inline bool task_is_queued(const struct task *t)
 	return !list_empty(&t->node);
 }
 
-void task_wake(struct loop *l, struct task *t);	  /* no effect if already queued */
+void task_wake(struct loop *l, struct task *t);   /* no effect if already queued */
 void task_cancel(struct loop *l, struct task *t); /* before freeing */
 void loop_bury(struct loop *l, struct burial *b, void (*free)(struct burial *b));
 

@@ -11,18 +11,18 @@
 
 #include <lb/core/base.h>
 
-#define POOL_MAX		64 /* pools in the process; registration asserts it */
+#define POOL_MAX 64 /* pools in the process; registration asserts it */
 
 struct pool {
 	const char *name;
 	size_t size;
-	unsigned id;	/* [const] index of the per-thread cache; set at start-up */
-	unsigned keep;	/* [const] most objects cached per thread */
+	unsigned id;   /* [const] index of the per-thread cache; set at start-up */
+	unsigned keep; /* [const] most objects cached per thread */
 };
 
 /* Defines a pool of objects of @type_ named @name_, keeping up to @keep_ per thread. */
-#define LB_POOL(var, name_, size_, keep_)                                                          \
-	struct pool var = { .name = (name_), .size = (size_), .keep = (keep_) };                   \
+#define LB_POOL(var, name_, size_, keep_)                                        \
+	struct pool var = { .name = (name_), .size = (size_), .keep = (keep_) }; \
 	LB_REGISTER(pool, var)
 
 struct pool_stats {
@@ -33,10 +33,10 @@ struct pool_stats {
 
 /* Gives every registered pool its id. Once, before threads. Sizes may be set before (buffers). */
 void pools_init(void);
-void *pool_alloc(struct pool *pool);	/* NULL when memory is out; not cleared */
+void *pool_alloc(struct pool *pool); /* NULL when memory is out; not cleared */
 void pool_free(struct pool *pool, void *obj);
 void pool_release(struct pool *pool, void *obj); /* to the system at once; any thread */
-void pools_flush_thread(void);			 /* empties this thread's caches */
+void pools_flush_thread(void);                   /* empties this thread's caches */
 /* Sums over threads; statistics, relaxed. Return: number of pools. */
 unsigned pools_stats(struct pool_stats *out, unsigned max);
 /* So many of a hundred allocations fail, by chance (tune.fail-alloc, tests); 0 = never. */

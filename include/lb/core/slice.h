@@ -12,10 +12,10 @@ struct slice {
 	size_t len;
 };
 
-#define SLICE(lit)		((struct slice){ "" lit, sizeof(lit) - 1 })
-#define SLICE_NULL		((struct slice){ NULL, 0 })
-#define SLICE_FMT		"%.*s"
-#define SLICE_ARG(s)		(int)(s).len, (s).ptr
+#define SLICE(lit)   ((struct slice){ "" lit, sizeof(lit) - 1 })
+#define SLICE_NULL   ((struct slice){ NULL, 0 })
+#define SLICE_FMT    "%.*s"
+#define SLICE_ARG(s) (int)(s).len, (s).ptr
 
 static inline struct slice slice_of(const char *str)
 {

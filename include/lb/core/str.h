@@ -11,12 +11,15 @@
  * is_truncated is set, and what fits is there. Single thread.
  */
 struct strbuf {
-	char *ptr;		/* owned when is_fixed is false; always NUL-terminated once written */
+	char *ptr; /* owned when is_fixed is false; always NUL-terminated once written */
 	size_t len, cap;
 	bool is_fixed, is_truncated;
 };
 
-#define STRBUF_INIT		{ NULL, 0, 0, false, false }
+#define STRBUF_INIT                      \
+	{                                \
+		NULL, 0, 0, false, false \
+	}
 
 /* strbuf_fixed(): over the caller's memory; keeps one byte for the NUL. */
 static inline struct strbuf strbuf_fixed(char *area, size_t cap)
@@ -34,7 +37,7 @@ void strbuf_add_uint(struct strbuf *sb, uint64_t v);
 void strbuf_printf(struct strbuf *sb, const char *fmt, ...) LB_PRINTF(2, 3);
 void strbuf_vprintf(struct strbuf *sb, const char *fmt, va_list ap);
 
-/* str_put_uint()/str_put_int(): decimal at @dst (20/21 bytes are enough), no NUL; returns the end */
+/* str_put_uint(), str_put_int(): decimal at @dst (20, 21 bytes do), no NUL; returns the end */
 char *str_put_uint(char *dst, uint64_t v);
 char *str_put_int(char *dst, int64_t v);
 

@@ -12,9 +12,9 @@
 #include <lb/core/clock.h>
 #include <lb/core/list.h>
 
-#define WHEEL_BITS		6
-#define WHEEL_SLOTS		(1u << WHEEL_BITS)
-#define WHEEL_LEVELS		6
+#define WHEEL_BITS   6
+#define WHEEL_SLOTS  (1u << WHEEL_BITS)
+#define WHEEL_LEVELS 6
 
 struct timer;
 typedef void (*timer_fire_fn)(struct timer *t);
@@ -34,7 +34,8 @@ struct wheel {
 };
 
 void wheel_init(struct wheel *w, int64_t start_ms);
-/* Fires what is due at @now_ms. A timer is off the wheel when its callback runs and may be set again or freed. */
+/* Fires what is due at @now_ms. A timer is off the wheel when its callback runs and may be set
+ * again or freed. */
 void wheel_run(struct wheel *w, int64_t now_ms);
 /* When wheel_run() should next be called at the latest; TIME_NEVER when empty. May be early. */
 int64_t wheel_next_ms(const struct wheel *w);
@@ -50,7 +51,7 @@ static inline void timer_init(struct timer *t, timer_fire_fn fire)
 void timer_insert(struct wheel *w, struct timer *t);
 void timer_cancel(struct wheel *w, struct timer *t); /* off its list; before freeing */
 
-/* timer_set(): at @deadline_ms (TIME_NEVER: not at all; stays on its list until the slot comes up) */
+/* timer_set(): at @deadline_ms; TIME_NEVER: not at all, and it leaves when its slot comes up */
 static inline void timer_set(struct wheel *w, struct timer *t, int64_t deadline_ms)
 {
 	t->deadline_ms = deadline_ms;

@@ -6,7 +6,7 @@
 #include <lb/net/addr.h>
 #include <sys/types.h>
 
-#define PP_V1_MAX		107 /* bytes of a version 1 line, CRLF included */
+#define PP_V1_MAX 107 /* bytes of a version 1 line, CRLF included */
 
 struct pp2_tlv {
 	uint8_t type;
@@ -18,13 +18,13 @@ struct pp2_info {
 	unsigned n_tlvs;
 	struct pp2_tlv tlvs[16]; /* later ones are checked but not kept; NOOPs neither */
 };
-#define PP2_TYPE_ALPN		0x01
-#define PP2_TYPE_AUTHORITY	0x02
-#define PP2_TYPE_CRC32C		0x03
-#define PP2_TYPE_NOOP		0x04
-#define PP2_TYPE_UNIQUE_ID	0x05
-#define PP2_TYPE_SSL		0x20
-#define PP2_TYPE_NETNS		0x30
+#define PP2_TYPE_ALPN      0x01
+#define PP2_TYPE_AUTHORITY 0x02
+#define PP2_TYPE_CRC32C    0x03
+#define PP2_TYPE_NOOP      0x04
+#define PP2_TYPE_UNIQUE_ID 0x05
+#define PP2_TYPE_SSL       0x20
+#define PP2_TYPE_NETNS     0x30
 
 /**
  * pp_parse() - a PROXY header at the start of @data
@@ -42,14 +42,14 @@ struct pp2_info {
 ssize_t pp_parse(const char *data, size_t len, struct addr *src, struct addr *dst,
 	bool *is_local_out, struct pp2_info **info_out);
 
-#define PP2_OPT_SSL		1
-#define PP2_OPT_CERT_CN		2
-#define PP2_OPT_SSL_CIPHER	4
-#define PP2_OPT_CERT_SIG	8
-#define PP2_OPT_CERT_KEY	16
-#define PP2_OPT_AUTHORITY	32
-#define PP2_OPT_CRC32C		64
-#define PP2_OPT_UNIQUE_ID	128
+#define PP2_OPT_SSL        1
+#define PP2_OPT_CERT_CN    2
+#define PP2_OPT_SSL_CIPHER 4
+#define PP2_OPT_CERT_SIG   8
+#define PP2_OPT_CERT_KEY   16
+#define PP2_OPT_AUTHORITY  32
+#define PP2_OPT_CRC32C     64
+#define PP2_OPT_UNIQUE_ID  128
 
 struct pp_out {
 	const struct addr *src, *dst; /* NULL or no family: not known */
