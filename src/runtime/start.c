@@ -67,6 +67,8 @@ static void print_diag(const struct cfg_diag *diag, bool is_quiet)
 
 /* --- background --- */
 
+static int null_fd = -1; /* opened before chroot */
+
 /* Return: in the child 0; in the parent the exit code comes from the child's start. */
 static int daemonise(struct cfg_parser *p)
 {
@@ -83,6 +85,7 @@ static int daemonise(struct cfg_parser *p)
 	if (pid == 0) {
 		close(fds[0]);
 		lb_process.daemon_pipe = fds[1];
+		null_fd = open("/dev/null", O_RDWR | O_CLOEXEC);
 		setsid();
 		return 0;
 	}
@@ -93,19 +96,15 @@ static int daemonise(struct cfg_parser *p)
 	_exit(n == 1 ? 0 : 1);
 }
 
+/* The parent may go; from now on nobody reads what is printed. */
 static void tell_parent(void)
 {
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	if (lb_process.daemon_pipe < 0) {
-		if (null >= 0)
-			close(null);
+	if (lb_process.daemon_pipe < 0)
 		return;
-	}
-	for (int fd = 0; null >= 0 && fd <= 2; fd++)
-		dup2(null, fd);
-	if (null > 2)
-		close(null);
+	for (int fd = 0; null_fd >= 0 && fd <= 2; fd++)
+		dup2(null_fd, fd);
+	if (null_fd > 2)
+		close(null_fd);
 	(void)!write(lb_process.daemon_pipe, "", 1);
 	close(lb_process.daemon_pipe);
 	lb_process.daemon_pipe = -1;
@@ -343,7 +342,7 @@ int process_run(int argc, char **argv)
 	clock_update();
 	lb_process.start_us = wall_us();
 	lb_process.start_mono_ms = now_ms();
-	if (!args_parse(&lb_process.args, argc, argv, &code))
+	if (!cmdline_parse(&lb_process.args, argc, argv, &code))
 		return code;
 	if (lb_process.args.poison)
 		mallopt(M_PERTURB, (int)(~lb_process.args.poison & 0xff));
