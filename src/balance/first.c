@@ -56,7 +56,7 @@ LB_REGISTER_BALANCE(first_ops);
 
 /* clang-format off */
 static const struct cfg_kw first_kws[] = {
-	{ .name = "first", .scope = CFG_BALANCE, .parse = balance_parse_plain,
+	{ .name = "first", .scope = CFG_BALANCE, .max_args = 255, .parse = balance_parse_plain,
 	  .usage = "balance first", .help = "the first server, by id, below its maxconn" },
 };
 /* clang-format on */

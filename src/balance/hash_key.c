@@ -369,15 +369,15 @@ static int parse_hash(
 
 /* clang-format off */
 static const struct cfg_kw hash_kws[] = {
-	{ .name = "source", .scope = CFG_BALANCE, .parse = balance_parse_plain,
+	{ .name = "source", .scope = CFG_BALANCE, .max_args = 255, .parse = balance_parse_plain,
 	  .usage = "balance source", .help = "by the client's address" },
-	{ .name = "uri", .scope = CFG_BALANCE, .parse = parse_uri,
+	{ .name = "uri", .scope = CFG_BALANCE, .max_args = 255, .parse = parse_uri,
 	  .usage = "balance uri [len <n>] [depth <n>] [whole] [path-only]", .help = "by the request's URI, up to its query" },
-	{ .name = "url_param", .scope = CFG_BALANCE, .parse = parse_url_param,
+	{ .name = "url_param", .scope = CFG_BALANCE, .max_args = 255, .parse = parse_url_param,
 	  .usage = "balance url_param <name>", .help = "by a parameter of the query" },
-	{ .name = "hdr*", .scope = CFG_BALANCE, .parse = parse_hdr,
+	{ .name = "hdr*", .scope = CFG_BALANCE, .max_args = 255, .parse = parse_hdr,
 	  .usage = "balance hdr(<name>) [use_domain_only]", .help = "by a header of the request" },
-	{ .name = "hash", .scope = CFG_BALANCE, .parse = parse_hash,
+	{ .name = "hash", .scope = CFG_BALANCE, .max_args = 255, .parse = parse_hash,
 	  .usage = "balance hash <expression>", .help = "by the value of an expression" },
 	{ .name = "rdp-cookie*", .scope = CFG_BALANCE, .type = CFG_T_REFUSED,
 	  .usage = "balance rdp-cookie[(<name>)]", .help = "RDP cookies are not supported; use 'balance source'" },

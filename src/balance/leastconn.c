@@ -234,7 +234,7 @@ LB_REGISTER_BALANCE(leastconn_ops);
 
 /* clang-format off */
 static const struct cfg_kw leastconn_kws[] = {
-	{ .name = "leastconn", .scope = CFG_BALANCE, .parse = balance_parse_plain,
+	{ .name = "leastconn", .scope = CFG_BALANCE, .max_args = 255, .parse = balance_parse_plain,
 	  .usage = "balance leastconn", .help = "the server with the fewest open requests for its weight" },
 };
 /* clang-format on */

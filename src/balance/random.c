@@ -157,7 +157,7 @@ static int parse_random(
 
 /* clang-format off */
 static const struct cfg_kw random_kws[] = {
-	{ .name = "random*", .scope = CFG_BALANCE, .parse = parse_random,
+	{ .name = "random*", .scope = CFG_BALANCE, .max_args = 255, .parse = parse_random,
 	  .usage = "balance random[(<draws>)]", .help = "the least loaded of some drawn by weight; 2 by default" },
 };
 /* clang-format on */

@@ -37,9 +37,9 @@ LB_REGISTER_BALANCE(static_rr_ops);
 
 /* clang-format off */
 static const struct cfg_kw roundrobin_kws[] = {
-	{ .name = "roundrobin", .scope = CFG_BALANCE, .parse = balance_parse_plain,
+	{ .name = "roundrobin", .scope = CFG_BALANCE, .max_args = 255, .parse = balance_parse_plain,
 	  .usage = "balance roundrobin", .help = "each server in turn, by weight" },
-	{ .name = "static-rr", .scope = CFG_BALANCE, .parse = balance_parse_plain,
+	{ .name = "static-rr", .scope = CFG_BALANCE, .max_args = 255, .parse = balance_parse_plain,
 	  .usage = "balance static-rr", .help = "each server in turn; weights do not change while running" },
 };
 /* clang-format on */

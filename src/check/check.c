@@ -343,7 +343,7 @@ void check_apply_conf(struct server *s, const struct server_conf *conf)
 		return; /* out of memory: unchecked until the next reload */
 	c->rise = cc->rise;
 	c->fall = cc->fall;
-	c->health = (int32_t)cc->rise;
+	c->health = s->admin & SRV_ADM_MAINT ? 0 : (int32_t)cc->rise;
 	take_conf(c, cc);
 	s->check = c;
 	start(c);
@@ -420,7 +420,7 @@ void check_force(struct server *s, const char *health, const char **err)
 
 /* --- what the server module tells --- */
 
-/* After maintenance the server is up until a check says otherwise. */
+/* In maintenance it is down; afterwards up until a check says otherwise. */
 static void admin_changed(struct server *s)
 {
 	struct check *c = s->check;
@@ -429,14 +429,7 @@ static void admin_changed(struct server *s)
 		return;
 	c->seq++;
 	timer_cancel(this_wheel(), &c->timer);
-	if (s->admin & SRV_ADM_MAINT) {
-		c->is_enabled = false;
-		return;
-	}
-	c->health = (int32_t)c->rise;
-	c->status = CHK_INI;
-	c->code = 0;
-	c->desc[0] = '\0';
+	c->health = s->admin & SRV_ADM_MAINT ? 0 : (int32_t)c->rise;
 	start(c);
 }
 

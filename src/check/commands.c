@@ -51,6 +51,7 @@ static void set_addr(struct cmd_ctx *c, struct server *s)
 {
 	const char *ip = server_cmd_text(c, 2), *port = NULL;
 	struct strbuf msg = STRBUF_INIT;
+	int ret;
 
 	if (!ip) {
 		cmd_err(c, "set server <b>/<s> addr requires an address and optionally a port.");
@@ -58,8 +59,8 @@ static void set_addr(struct cmd_ctx *c, struct server *s)
 	}
 	if (c->n_args > 3 && slice_eq(c->args[3], SLICE("port")))
 		port = c->n_args > 4 ? server_cmd_text(c, 4) : "";
-	cmd_msg(c, server_set_addr(s, ip, port, &msg) < 0 ? 3 : 6, "%s",
-		msg.ptr ? msg.ptr : "Out of memory.");
+	ret = server_set_addr(s, ip, port, &msg);
+	cmd_msg(c, ret < 0 ? 3 : 6, "%s", msg.ptr ? msg.ptr : "Out of memory.");
 	strbuf_fini(&msg);
 }
 
@@ -226,12 +227,10 @@ static void put_check(struct strbuf *out, const struct server *s)
 	enum check_status st = c ? c->status : CHK_INI;
 	bool was_run = c && st > CHK_START;
 
-	/* Without a check the health of an up server reads as the default rise. */
+	/* Without a check the health reads as the default rise. */
 	strbuf_printf(out, " %u %d %d %u", status_numbers[st],
 		was_run ? check_status_result(st) : 0,
-		c                            ? c->health
-		: s->op_state == SRV_STOPPED ? 0
-					     : 2,
+		c ? c->health : 2,
 		check_state(s, c));
 }
 

@@ -358,10 +358,10 @@ static int parse_expect(
 
 /* clang-format off */
 static const struct cfg_kw http_check_kws[] = {
-	{ .name = "send", .scope = CFG_HTTP_CHECK, .parse = parse_send,
+	{ .name = "send", .scope = CFG_HTTP_CHECK, .max_args = 255, .parse = parse_send,
 	  .usage = "http-check send [meth <method>] [uri <uri>] [ver <version>] [hdr <name> <value>]* [body <text>] [comment <text>]",
 	  .help = "the request that checks send" },
-	{ .name = "expect", .scope = CFG_HTTP_CHECK, .parse = parse_expect,
+	{ .name = "expect", .scope = CFG_HTTP_CHECK, .max_args = 255, .parse = parse_expect,
 	  .usage = "http-check expect [comment <text>] [!] { status <codes> | rstatus <regex> | string <text> | rstring <regex> }",
 	  .help = "what a good response looks like; by default 2xx and 3xx" },
 	{ .name = "disable-on-404", .scope = CFG_HTTP_CHECK, .type = CFG_T_FLAG, .offset = offsetof(struct check_proto, disable_on_404),

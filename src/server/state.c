@@ -107,17 +107,28 @@ static void log_change(
 	log_raw(s, level, area);
 }
 
-void server_changed(struct server *s)
+/* Publishes the set. Return: the backend lost its last server, which is logged after the cause. */
+static bool publish(struct server *s)
 {
 	bool was_down = s->be->is_down;
-	char text[256];
 
 	/* Out of memory: the old set stays; pick skips servers that are not usable. */
 	(void)!server_set_publish(s->be);
-	if (was_down || !s->be->is_down)
-		return;
+	return !was_down && s->be->is_down;
+}
+
+static void log_backend_down(struct server *s)
+{
+	char text[256];
+
 	snprintf(text, sizeof(text), "backend %s has no server available!", s->be->name);
 	log_raw(s, LOG_EMERG, text);
+}
+
+void server_changed(struct server *s)
+{
+	if (publish(s))
+		log_backend_down(s);
 }
 
 /* --- weight and slow start --- */
@@ -226,6 +237,7 @@ static void change_op(struct server *s, enum srv_op op, const char *tail)
 {
 	const struct server_conf *conf = server_conf_now(s);
 	enum srv_op old = s->op_state;
+	bool is_last;
 	unsigned n_moved;
 
 	if (s->admin & SRV_ADM_MAINT)
@@ -236,9 +248,11 @@ static void change_op(struct server *s, enum srv_op op, const char *tail)
 		return;
 	set_op_field(s, op);
 	snprintf(s->last_change_reason, sizeof(s->last_change_reason), "%s", tail);
-	server_changed(s);
+	is_last = publish(s);
 	n_moved = after_op(s);
 	log_change(s, op == SRV_STOPPED ? LOG_ALERT : LOG_NOTICE, op_verb(op), tail, n_moved);
+	if (is_last)
+		log_backend_down(s);
 	end_connections(s, old != SRV_STOPPED);
 	propagate_op(s);
 }
@@ -259,15 +273,18 @@ static void enter_maint(struct server *s, uint8_t old, const char *tail)
 {
 	bool was_stopped = s->op_state == SRV_STOPPED;
 	bool was_quiet = (old & SRV_ADM_DRAIN) || s->op_state == SRV_STOPPING;
+	bool is_last;
 
 	if (was_stopped) {
 		log_change(s, LOG_NOTICE, "was DOWN and now enters maintenance", tail, -1);
 		return;
 	}
 	set_op_field(s, SRV_STOPPED);
-	server_changed(s);
+	is_last = publish(s);
 	log_change(s, was_quiet ? LOG_NOTICE : LOG_ALERT, "is going DOWN for maintenance", tail,
 		after_op(s));
+	if (is_last)
+		log_backend_down(s);
 	end_connections(s, true);
 }
 
@@ -305,11 +322,13 @@ static void change_drain(struct server *s, uint8_t old, const char *tail)
 {
 	bool was = old & SRV_ADM_DRAIN, is = s->admin & SRV_ADM_DRAIN;
 	const char *forced = old & SRV_ADM_FDRAIN ? "forced drain" : "drain";
+	bool is_last = publish(s);
 	char text[96];
 
-	server_changed(s);
 	if (!was && is) {
 		log_change(s, LOG_NOTICE, "enters drain state", tail, 0);
+		if (is_last)
+			log_backend_down(s);
 	} else if (was && !is) {
 		queue_kick(s->be);
 		snprintf(text, sizeof(text), "is %s (leaving %s)",

@@ -31,7 +31,7 @@ int server_parse_template(struct cfg_parser *p, const struct proxy *px,
 	unsigned *n_out);
 /* A copy of default-server settings for a section that inherits them. NULL: no memory. */
 struct server_conf *server_conf_dup(struct arena *a, const struct server_conf *from);
-/* 'source <addr>[:<port>[-<port>]] [interface <name>]' of a server line or a backend. 0 or -1. */
+/* 'source <addr>[:<port>[-<port>]] [interface <name>] [usesrc { client | clientip }]' of a server line or a backend. 0 or -1. */
 int server_parse_source(struct cfg_parser *p, struct connect_opts *o, struct cfg_args *args);
 
 #endif
