@@ -11,13 +11,19 @@
 
 #include "proxy_priv.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
 
 #define INDEX_FIRST 64
-#define ARENA_CHUNK (64 * 1024)
+/*
+ * Large enough for malloc() to map each chunk by itself, so that a generation that is freed gives its memory
+ * back to the system instead of leaving holes. Pages that are not touched cost nothing.
+ */
+#define ARENA_CHUNK (512 * 1024)
+#define MAP_FROM    (256 * 1024)
 
 _Atomic(struct config *) lb_config;
 
@@ -62,8 +68,10 @@ static const struct http_reply *error_page_of(const struct smp_env *env, unsigne
 	return page;
 }
 
-void proxies_init(void)
+/* malloc() would raise the size from which it maps, after the first generation was freed. */
+static __attribute__((constructor)) void install(void)
 {
+	mallopt(M_MMAP_THRESHOLD, MAP_FROM);
 	http_error_page_of = error_page_of;
 }
 

@@ -60,7 +60,6 @@ static int setup(void **state)
 	pools_init();
 	http_msgs_init();
 	http_errors_init();
-	proxies_init();
 	return 0;
 }
 

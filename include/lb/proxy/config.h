@@ -87,8 +87,6 @@ const struct server_conf *config_find_server(const struct config *c, const struc
 
 /* After all files are read: names to pointers, derived settings, final checks. 0 or -1 (reported). */
 int config_resolve(struct cfg_parser *p);
-/* Installs what lower layers ask of proxies (error pages). Once, at start-up. */
-void proxies_init(void);
 /**
  * config_activate() - put @c in force, in place of the current one if any
  * Binds what is new, matches runtime objects, publishes, retires the old generation.
