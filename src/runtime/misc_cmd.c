@@ -174,7 +174,6 @@ PROCESS_VALUE(regex_limits)
 static const struct {
 	const char *name;
 	thread_value_fn value;
-	bool is_average;
 } activities[] = {
 	{ "loops", value_turns },
 	{ "polls", value_polls },
@@ -182,7 +181,7 @@ static const struct {
 	{ "wakeups", value_wakeups },
 	{ "run_queue", value_run_queue },
 	{ "timers", value_timers },
-	{ "idle_pct", value_idle, true },
+	{ "idle_pct", value_idle },
 	{ "conns", value_conns },
 	{ "accepted", value_cum_conns },
 	{ "requests", value_cum_reqs },
@@ -200,7 +199,7 @@ static void put_activity(struct strbuf *out, unsigned i)
 
 	for (unsigned t = 0; t < lb_n_workers; t++)
 		sum += activities[i].value(&lb_threads[t]);
-	if (activities[i].is_average && lb_n_workers)
+	if (activities[i].value == value_idle && lb_n_workers)
 		sum /= lb_n_workers;
 	strbuf_printf(out, "%s: %llu [", activities[i].name, (unsigned long long)sum);
 	for (unsigned t = 0; t < lb_n_workers; t++)
