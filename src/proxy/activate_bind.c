@@ -6,6 +6,10 @@
 #include "activate_priv.h"
 
 #include <string.h>
+#include <unistd.h>
+
+#define BIND_RETRIES  20
+#define BIND_RETRY_US 5000
 
 /* The living listener of @bc: first where it was in the file before, then anywhere. */
 static struct listener *find_living(
@@ -46,12 +50,28 @@ static const struct bind_conf *same_address(const struct config *old, const stru
 	return NULL;
 }
 
+/*
+ * A socket that the reload just before has removed may still be held by a worker that has not read
+ * its mail. That takes a turn of its loop, which is worth waiting for: control serves no traffic.
+ */
+static int bind_now(struct activation *act, struct bind_conf *bc, const char **err)
+{
+	int r = listener_bind(bc, &act->c->arena, &bc->listener, err);
+
+	while (r < 0 && act->n_bind_retries < BIND_RETRIES && retire_is_settling()) {
+		act->n_bind_retries++;
+		usleep(BIND_RETRY_US);
+		r = listener_bind(bc, &act->c->arena, &bc->listener, err);
+	}
+	return r;
+}
+
 static int open_new(struct activation *act, struct bind_conf *bc)
 {
 	const struct bind_conf *other;
 	const char *err = NULL;
 
-	if (listener_bind(bc, &act->c->arena, &bc->listener, &err) == 0) {
+	if (bind_now(act, bc, &err) == 0) {
 		act->bound[act->n_bound++] = bc;
 		return 0;
 	}

@@ -13,6 +13,7 @@ struct activation {
 		*old_px;          /* by index in c->proxies: what it takes over from; NULL: new */
 	struct bind_conf **bound; /* sockets opened by this activation */
 	unsigned n_bound;
+	unsigned n_bind_retries;
 };
 
 /* --- activate_bind.c --- */

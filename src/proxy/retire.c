@@ -22,6 +22,12 @@
 #include <stdlib.h>
 
 static unsigned n_retiring;
+static unsigned n_settling; /* of them: not known to all threads yet */
+
+bool retire_is_settling(void)
+{
+	return n_settling > 0;
+}
 
 unsigned config_n_retiring(void)
 {
@@ -149,6 +155,7 @@ static void on_learned(struct mail *m)
 
 	if (--c->n_unaware)
 		return;
+	n_settling--;
 	on_known(c);
 	finish_if_unused(c);
 }
@@ -167,6 +174,7 @@ static void learn(struct mail *m)
 void retire_config(struct config *old)
 {
 	n_retiring++;
+	n_settling++;
 	old->n_unaware = old->n_busy = old->n_refs;
 	for (unsigned i = 0; i < old->n_refs; i++) {
 		old->refs[i].retire_mail.run = learn;

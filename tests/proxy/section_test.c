@@ -10,8 +10,9 @@ static void settings_come_from_the_last_defaults(void **state)
 {
 	struct gen g;
 
-	gen_load(&g, "defaults\n\tmode http\n\tretries 7\n\toption httplog\n" TIMEOUTS
-		     "backend a\ndefaults\n\ttimeout server 9s\nbackend b\nbackend c\n\tmode http\n");
+	gen_load(&g,
+		"defaults\n\tmode http\n\tretries 7\n\toption httplog\n" TIMEOUTS
+		"backend a\ndefaults\n\ttimeout server 9s\nbackend b\nbackend c\n\tmode http\n");
 	assert_int_equal(g.result, 0);
 	assert_int_equal(gen_px(&g, "a")->mode, MODE_HTTP);
 	assert_int_equal(gen_px(&g, "a")->retries, 7);
@@ -138,18 +139,19 @@ static const struct {
 		"t.cfg:2:8: error: 'b' is the name of a backend already, which has the same side\n"
 		"listen b\n       ^\n"
 		"t.cfg:1:9: note: backend 'b' is first defined here\nbackend b\n        ^\n" },
-	{ "backend a/b\n", "t.cfg:1:10: error: a name is made of letters, digits, '-', '_', '.' and "
-			   "':', not '/'\nbackend a/b\n         ^\n" },
-	{ "backend a from x\n",
-		"t.cfg:1:16: error: there is no defaults section named 'x' above\n"
-		"backend a from x\n               ^\n" },
+	{ "backend a/b\n",
+		"t.cfg:1:10: error: a name is made of letters, digits, '-', '_', '.' and "
+		"':', not '/'\nbackend a/b\n         ^\n" },
+	{ "backend a from x\n", "t.cfg:1:16: error: there is no defaults section named 'x' above\n"
+				"backend a from x\n               ^\n" },
 	{ "defaults x\ndefaults x\nbackend a from x\n",
 		"t.cfg:3:16: error: two defaults sections are named 'x'\n"
 		"backend a from x\n               ^\n"
 		"t.cfg:1:10: note: defaults 'x' is first defined here\ndefaults x\n         ^\n"
 		"t.cfg:2:10: note: and here\ndefaults x\n         ^\n" },
 	{ "listen a :80\n",
-		"t.cfg:1:10: error: ':80' is not expected behind the name; only 'from <defaults>' is, "
+		"t.cfg:1:10: error: ':80' is not expected behind the name; only 'from <defaults>' "
+		"is, "
 		"and addresses are given by 'bind' lines\nlisten a :80\n         ^~~\n" },
 	{ "defaults\n\tmode udp\n",
 		"t.cfg:2:7: error: in defaults: expected mode tcp or http, got 'udp'\n"
@@ -168,13 +170,16 @@ static const struct {
 		"section; it belongs in defaults, frontend or listen\n"
 		"\tdefault_backend c\n\t^~~~~~~~~~~~~~~\n" },
 	{ "frontend f\n\ttimeout client 1s\n\tbind :1\n\tdefault_backend bak\nbackend back\n",
-		"t.cfg:4:18: error: in frontend 'f': there is no backend 'bak'; did you mean 'back'?\n"
+		"t.cfg:4:18: error: in frontend 'f': there is no backend 'bak'; did you mean "
+		"'back'?\n"
 		"\tdefault_backend bak\n\t                ^~~\n" },
 	{ "frontend f\n\ttimeout client 1s\n\tbind :1\n\tuse_backend f\n",
 		"t.cfg:4:14: error: in frontend 'f': 'f' is a frontend; a backend is needed here\n"
 		"\tuse_backend f\n\t            ^\n" },
-	{ "frontend f\n\ttimeout client 1s\n\tbind :1\n\tmode http\n\tdefault_backend b\nbackend b\n",
-		"t.cfg:5:18: error: in frontend 'f': frontend 'f' is in mode http, backend 'b' in mode "
+	{ "frontend f\n\ttimeout client 1s\n\tbind :1\n\tmode http\n\tdefault_backend b\nbackend "
+	  "b\n",
+		"t.cfg:5:18: error: in frontend 'f': frontend 'f' is in mode http, backend 'b' in "
+		"mode "
 		"tcp: requests cannot be given to it; set 'mode http' there\n"
 		"\tdefault_backend b\n\t                ^\n"
 		"t.cfg:6:1: note: the backend is here\nbackend b\n^~~~~~~~~\n" },
@@ -182,32 +187,41 @@ static const struct {
 		"t.cfg:1:1: warning: frontend 'f' has no 'bind' line, so nothing can reach it; a "
 		"section without one is a backend\nfrontend f\n^~~~~~~~~~\n" },
 	{ "frontend f\n\ttimeout client 1s\n\tmode http\n\tbind :1\n",
-		"t.cfg:1:1: warning: frontend 'f' has no backend: every request is answered with 503; "
+		"t.cfg:1:1: warning: frontend 'f' has no backend: every request is answered with "
+		"503; "
 		"add 'default_backend <name>'\nfrontend f\n^~~~~~~~~~\n" },
 	{ "backend b\n\tserver s 127.0.0.1:1\n",
-		"t.cfg:1:1: warning: backend 'b' has no 'timeout connect', 'timeout server': a peer "
+		"t.cfg:1:1: warning: backend 'b' has no 'timeout connect', 'timeout server': a "
+		"peer "
 		"that vanishes holds its connection for ever\nbackend b\n^~~~~~~~~\n" },
 	{ "backend b\n\ttimeout client 1s\n\thttp-request deny\n",
-		"t.cfg:2:10: warning: in backend 'b': 'client' has no effect in a backend section; it "
+		"t.cfg:2:10: warning: in backend 'b': 'client' has no effect in a backend section; "
+		"it "
 		"belongs in defaults, frontend or listen\n\ttimeout client 1s\n\t        ^~~~~~\n"
-		"t.cfg:3:2: warning: in backend 'b': 'http-request' rules have no effect in mode tcp; "
+		"t.cfg:3:2: warning: in backend 'b': 'http-request' rules have no effect in mode "
+		"tcp; "
 		"set 'mode http'\n\thttp-request deny\n\t^~~~~~~~~~~~~~~~~\n" },
 	{ "backend b\n" TIMEOUTS "\tserver s 127.0.0.1:1\n\tserver s 127.0.0.1:2\n", NULL },
 	{ "frontend f\n\ttimeout client 1s\n\tbind :1,:2 id 3\n\ttcp-request connection reject\n",
-		"t.cfg:3:7: error: in frontend 'f': 'id' needs a line with one address, this one has "
+		"t.cfg:3:7: error: in frontend 'f': 'id' needs a line with one address, this one "
+		"has "
 		"2\n\tbind :1,:2 id 3\n\t     ^~~~~\n" },
-	{ "frontend f\n\ttimeout client 1s\n\tbind :1\n\tbind *:1\n\ttcp-request connection reject\n",
-		"t.cfg:4:7: error: in frontend 'f': 'ipv4@0.0.0.0:1' is bound twice; several sockets "
+	{ "frontend f\n\ttimeout client 1s\n\tbind :1\n\tbind *:1\n\ttcp-request connection "
+	  "reject\n",
+		"t.cfg:4:7: error: in frontend 'f': 'ipv4@0.0.0.0:1' is bound twice; several "
+		"sockets "
 		"on one address are had by 'shards'\n\tbind *:1\n\t     ^~~\n"
 		"t.cfg:3:2: note: it is bound here first\n\tbind :1\n\t^~~~~~~\n" },
 	{ "frontend f\n\ttimeout client 1s\n\tbind :1 ssl\n\ttcp-request connection reject\n",
 		NULL },
 	{ "defaults\n\tacl x src 1.2.3.4\n",
-		"t.cfg:2:2: error: in defaults: 'acl' is not allowed in defaults without a name; it "
+		"t.cfg:2:2: error: in defaults: 'acl' is not allowed in defaults without a name; "
+		"it "
 		"belongs in backend, named defaults, frontend or listen\n"
 		"\tacl x src 1.2.3.4\n\t^~~\n" },
 	{ "backend b\n\tstick-table type ip size 1m\n",
-		"t.cfg:2:2: error: in backend 'b': 'stick-table' is not supported: stick tables are "
+		"t.cfg:2:2: error: in backend 'b': 'stick-table' is not supported: stick tables "
+		"are "
 		"not supported yet; 'balance source' keeps a client on its server\n"
 		"\tstick-table type ip size 1m\n\t^~~~~~~~~~~\n" },
 	{ "backend b\n\treqrep a b\n",
@@ -245,7 +259,8 @@ static void each_address_and_port_is_a_socket(void **state)
 		{ "bind 127.0.0.1:1,[::1]:2 v6only", "ipv4@127.0.0.1:1,v6only ipv6@::1:2,v6only" },
 		{ "bind /tmp/x.sock", "unix@/tmp/x.sock" },
 		{ "bind abns@x,unix@/y", "abns@x unix@/y" },
-		{ "bind :1 shards by-thread transparent", "ipv4@0.0.0.0:1,transparent,shards=by-thread" },
+		{ "bind :1 shards by-thread transparent",
+			"ipv4@0.0.0.0:1,transparent,shards=by-thread" },
 		{ "bind :1 shards 3 name x maxconn 5", "ipv4@0.0.0.0:1,shards=3" },
 	};
 
@@ -254,7 +269,8 @@ static void each_address_and_port_is_a_socket(void **state)
 		const struct proxy *f;
 		struct gen g;
 
-		strbuf_printf(&text, "frontend f\n\ttimeout client 1s\n\t%s\n\ttcp-request connection reject\n",
+		strbuf_printf(&text,
+			"frontend f\n\ttimeout client 1s\n\t%s\n\ttcp-request connection reject\n",
 			cases[i].line);
 		gen_load(&g, text.ptr);
 		assert_string_equal(gen_text(&g), "");
@@ -289,7 +305,8 @@ static void threads_become_a_mask(void **state)
 		struct strbuf text = STRBUF_INIT;
 		struct gen g;
 
-		strbuf_printf(&text, "listen f\n" TIMEOUTS "\tbind :1 thread %s\n\tserver s 127.0.0.1:1\n",
+		strbuf_printf(&text,
+			"listen f\n" TIMEOUTS "\tbind :1 thread %s\n\tserver s 127.0.0.1:1\n",
 			cases[i].word);
 		gen_load(&g, text.ptr);
 		assert_int_equal(g.result, cases[i].first ? 0 : -1);
@@ -309,8 +326,9 @@ static void frontends_and_backends_may_share_a_name(void **state)
 
 	strbuf_adds(&text, "defaults\n" TIMEOUTS);
 	for (int i = 0; i < 300; i++)
-		strbuf_printf(&text, "backend p%d\nfrontend p%d\n\tbind :%d\n\tdefault_backend p%d\n", i,
-			i, i + 1, i);
+		strbuf_printf(&text,
+			"backend p%d\nfrontend p%d\n\tbind :%d\n\tdefault_backend p%d\n", i, i,
+			i + 1, i);
 	gen_load(&g, text.ptr);
 	assert_string_equal(gen_text(&g), "");
 	for (int i = 0; i < 300; i++) {
