@@ -356,6 +356,7 @@ static enum step connect_now(struct stream *s)
 	if (begin_exchange(s, c, conf) < 0)
 		return stream_error(s, 500, END_RESOURCE, FIN_CONN);
 	remember_server(s);
+	s->req_dir.has_head = s->is_http || conf->send_proxy;
 	go(s, SP_DATA);
 	forward_request(s);
 	if (conn_watch(c) < 0)

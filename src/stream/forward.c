@@ -123,6 +123,7 @@ static void write_round(struct flow *f)
 		      : px_opt(f->s->fe, PO_DROP_RES_TRAILERS))
 		f->dst->trailers_out = NULL;
 	f->dst->ops->send(f->dst, &f->d->q, ended ? EP_SEND_END : 0);
+	f->d->has_head = false;
 	if (f->d->q.len && f->is_req)
 		drop_kept(f->s); /* it would be kept twice */
 	if (ended && !f->d->q.len)
@@ -167,6 +168,8 @@ static size_t pump(struct flow *f)
 			break;
 		}
 	}
+	if (f->d->has_head)
+		write_round(f);
 	return total;
 }
 

@@ -57,6 +57,7 @@ struct direction {
 	struct pipe *pipe;	/* spliced bytes on their way; NULL: none */
 	uint64_t bytes;		/* body or data forwarded */
 	bool is_done;		/* the end was sent on */
+	bool has_head;		/* a head is queued and not written: it does not wait for the body */
 	bool no_splice;		/* the kernel refused it for these sockets */
 };
 
