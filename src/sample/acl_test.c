@@ -370,14 +370,38 @@ static void warn_if_never(struct test_parser *tp)
 			tp->criterion->str);
 }
 
+/* The first configuration is read before there are threads with scratch memory: a thread for the moment. */
+static bool borrow_thread(void)
+{
+	static struct thread moment;
+
+	if (lb_thread)
+		return false;
+	arena_init(&moment.scratch, 4096);
+	moment.is_control = true;
+	lb_thread = &moment;
+	return true;
+}
+
+static void return_thread(bool was_borrowed)
+{
+	if (!was_borrowed)
+		return;
+	arena_fini(&lb_thread->scratch);
+	lb_thread = NULL;
+}
+
 static void fold(struct acl_test *t)
 {
 	struct smp_env env = { .is_final = true };
+	bool was_borrowed;
 
 	if (!expr_is_constant(t->expr))
 		return;
+	was_borrowed = borrow_thread();
 	t->const_value = acl_test_eval(t, &env) == ACL_TRUE;
 	t->is_const = true;
+	return_thread(was_borrowed);
 }
 
 struct acl_test *acl_test_parse(struct cfg_parser *p, struct cfg_args *args, uint32_t end,

@@ -145,7 +145,7 @@ int regex_exec_at(const struct regex *re, struct slice subject, size_t from, str
 	else
 		n = pcre2_match(re->code, text, subject.len, from, 0, room.data, room.context);
 	if (n < 0) {
-		if (n != PCRE2_ERROR_NOMATCH)
+		if (n != PCRE2_ERROR_NOMATCH && lb_process_counters)
 			process_mine()->regex_limits++;
 		return 0;
 	}
