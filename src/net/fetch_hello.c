@@ -10,15 +10,15 @@
 
 #include "payload_priv.h"
 
-#define RECORD_HANDSHAKE       22
-#define CLIENT_HELLO           1
-#define SERVER_HELLO           2
-#define EXT_SERVER_NAME        0
-#define EXT_GROUPS             10
-#define EXT_SIGALGS            13
-#define EXT_ALPN               16
-#define EXT_SESSION_TICKET     35
-#define EXT_KEY_SHARE          51
+#define RECORD_HANDSHAKE   22
+#define CLIENT_HELLO       1
+#define SERVER_HELLO       2
+#define EXT_SERVER_NAME    0
+#define EXT_GROUPS         10
+#define EXT_SIGALGS        13
+#define EXT_ALPN           16
+#define EXT_SESSION_TICKET 35
+#define EXT_KEY_SHARE      51
 
 enum result {
 	HELLO_OK,
@@ -208,8 +208,7 @@ static bool fetch_sni(const struct arg *args, struct smp_env *env, struct sample
 }
 
 /* The version in the hello itself, as major * 65536 + minor: TLS 1.2 and what came after is 3.3. */
-static bool fetch_ver(
-	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_ver(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	struct cursor exts, ciphers;
 	uint32_t version;
@@ -220,8 +219,7 @@ static bool fetch_ver(
 }
 
 /* The first protocol; for ACLs, one after the other: smp->iter_n counts them. */
-static bool fetch_alpn(
-	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_alpn(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	bool iterate = smp->flags & SMP_F_ITERATE;
 	uint32_t skip = iterate ? smp->iter_n : 0;
