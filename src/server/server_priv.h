@@ -27,9 +27,13 @@ static inline void server_load_changed(struct server *s)
 {
 	struct server_set *set = atomic_load_explicit(&s->be->set, memory_order_acquire);
 
-	if (set && set->algo->load_changed && server_set_has(set, s))
-		set->algo->load_changed(
-			set, atomic_load_explicit(&s->set_pos, memory_order_relaxed));
+	uint32_t pos;
+
+	if (!set || !set->algo->load_changed)
+		return;
+	pos = server_set_position(set, s);
+	if (pos != UINT32_MAX)
+		set->algo->load_changed(set, pos);
 }
 
 /* Publishes address @a of @s; 0 or -ENOMEM. Idle connections to the old one are closed. */

@@ -67,12 +67,16 @@ struct server_set {
 int server_set_publish(struct proxy_rt *be);
 /* Takes the published set away for ever; the backend is going. Thread: control. */
 void server_set_withdraw(struct proxy_rt *be);
-/* Is @s one of those that @set balances over? */
-static inline bool server_set_has(const struct server_set *set, const struct server *s)
+/* Where in v[] @s stands; UINT32_MAX: it is not one of those that @set balances over. */
+static inline uint32_t server_set_position(const struct server_set *set, const struct server *s)
 {
 	uint32_t pos = atomic_load_explicit(&s->set_pos, memory_order_relaxed);
 
-	return pos < set->n && set->v[pos] == s;
+	return pos < set->n && set->v[pos] == s ? pos : UINT32_MAX;
+}
+static inline bool server_set_has(const struct server_set *set, const struct server *s)
+{
+	return server_set_position(set, s) != UINT32_MAX;
 }
 /* Weight that an algorithm is to use for v[i]: with slow start, in 16ths; at least 1. */
 uint32_t server_set_weight_of(const struct server_set *set, const struct balance_conf *bc, uint32_t i);
