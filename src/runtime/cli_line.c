@@ -101,11 +101,9 @@ static unsigned distance(const struct cmd_kw *kw, const struct slice *words, uns
 {
 	unsigned total = 0, own = cmd_n_words(kw);
 
-	for (unsigned i = 0; i < own; i++) {
-		struct slice w = i < n ? words[i] : SLICE("");
-
-		total += str_distance(w, slice_of(kw->words[i]));
-	}
+	for (unsigned i = 0; i < LB_MAX(own, n) && i < 8; i++)
+		total += str_distance(
+			i < n ? words[i] : SLICE(""), i < own ? slice_of(kw->words[i]) : SLICE(""));
 	return total;
 }
 
@@ -168,6 +166,14 @@ static void keep_nearest(const struct cmd_kw *kw, void *arg)
 
 static void put_title(struct usage *u, bool is_help)
 {
+	char text[64];
+	struct strbuf sb = strbuf_fixed(text, sizeof(text));
+
+	for (unsigned i = 0; i < u->n; i++) {
+		if (i)
+			strbuf_addc(&sb, ' ');
+		strbuf_add_slice(&sb, u->words[i]);
+	}
 	if (is_help)
 		strbuf_adds(u->out, "The following commands are valid at this level:\n");
 	else if (u->n == 0)
@@ -175,10 +181,9 @@ static void put_title(struct usage *u, bool is_help)
 			"Unknown command. Please enter one of the following commands only:\n");
 	else
 		strbuf_printf(u->out,
-			"Unknown command: '" SLICE_FMT
-			"', but maybe one of the following ones is a "
-			"better match:\n",
-			(int)LB_MIN(u->words[0].len, 64u), u->words[0].ptr);
+			"Unknown command: '%s', but maybe one of the following ones is a better "
+			"match:\n",
+			text);
 }
 
 void cli_put_usage(struct strbuf *out, const struct slice *words, unsigned n, bool is_help,

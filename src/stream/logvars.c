@@ -125,6 +125,12 @@ PUT(nothing)
 {
 }
 
+/* TLS: not in this build. */
+PUT(dash)
+{
+	log_put_text(out, SLICE(""), flags);
+}
+
 PUT(t)
 {
 	put_date_ms(out, accept_us(env));
@@ -260,16 +266,16 @@ static void put_ip(struct strbuf *out, const struct addr *a, unsigned flags)
 	const uint8_t *b = (const uint8_t *)&a->v4;
 
 	if (!a || a->family == 0)
-		return;
-	if (a->family == AF_UNIX)
-		strbuf_adds(out, "unix");
+		log_put_text(out, SLICE(""), flags);
+	else if (a->family == AF_UNIX)
+		log_put_text(out, SLICE("unix"), flags);
 	else if ((flags & LF_HEX) && a->family == AF_INET)
 		strbuf_printf(out, "%02X%02X%02X%02X", b[0], b[1], b[2], b[3]);
 	else if (flags & LF_HEX)
 		for (int i = 0; i < 16; i++)
 			strbuf_printf(out, "%02X", a->v6.s6_addr[i]);
 	else
-		strbuf_adds(out, addr_put(a, text, sizeof(text)));
+		log_put_text(out, slice_of(addr_put(a, text, sizeof(text))), flags);
 }
 
 static const struct bind_conf *bind_of(const struct smp_env *env)
@@ -344,27 +350,36 @@ PUT(sp)
 
 /* --- names --- */
 
-PUT(f)
+static struct slice name_of(const struct proxy *px)
 {
-	if (env->fe)
-		strbuf_adds(out, env->fe->name);
+	return px ? slice_of(px->name) : SLICE("");
 }
 
+PUT(f)
+{
+	log_put_text(out, name_of(env->fe), flags);
+}
+
+/* With a mark for connections over TLS. */
 PUT(ft)
 {
 	const struct bind_conf *bc = bind_of(env);
 
-	put_f(out, env, flags);
-	if (bc && bc->ext_tls)
-		strbuf_addc(out, '~');
+	if (!bc || !bc->ext_tls) {
+		put_f(out, env, flags);
+		return;
+	}
+	if (flags & LF_QUOTE)
+		strbuf_addc(out, '"');
+	put_f(out, env, flags & ~(unsigned)LF_QUOTE);
+	strbuf_addc(out, '~');
+	if (flags & LF_QUOTE)
+		strbuf_addc(out, '"');
 }
 
 PUT(b)
 {
-	const struct proxy *px = env->strm && env->strm->be ? env->strm->be : env->fe;
-
-	if (px)
-		strbuf_adds(out, px->name);
+	log_put_text(out, name_of(env->strm && env->strm->be ? env->strm->be : env->fe), flags);
 }
 
 PUT(s)
@@ -372,11 +387,9 @@ PUT(s)
 	const struct stream *s = env->strm;
 
 	if (s && s->srv)
-		strbuf_adds(out, s->srv->name);
-	else if (s && s->applet)
-		strbuf_adds(out, s->applet->name);
+		log_put_text(out, slice_of(s->srv->name), flags);
 	else
-		strbuf_adds(out, "<NOSRV>");
+		log_put_text(out, slice_of(s && s->applet ? s->applet->name : "<NOSRV>"), flags);
 }
 
 PUT(H)
@@ -384,12 +397,12 @@ PUT(H)
 	static __thread char name[256];
 
 	if (env->config && env->config->global.hostname) {
-		strbuf_adds(out, env->config->global.hostname);
+		log_put_text(out, slice_of(env->config->global.hostname), flags);
 		return;
 	}
 	if (!name[0])
 		gethostname(name, sizeof(name) - 1);
-	strbuf_adds(out, name);
+	log_put_text(out, slice_of(name), flags);
 }
 
 PUT(pid)
@@ -402,8 +415,7 @@ PUT(pid)
 
 PUT(ID)
 {
-	if (env->strm)
-		strbuf_add_slice(out, stream_unique_id(env->strm));
+	log_put_text(out, env->strm ? stream_unique_id(env->strm) : SLICE(""), flags);
 }
 
 PUT(rt)
@@ -416,12 +428,14 @@ PUT(rt)
 		strbuf_add_uint(out, id);
 }
 
+/* When the line is written. */
 PUT(OG)
 {
-	if (!env->strm)
-		strbuf_adds(out, "sess_error");
-	else
-		strbuf_adds(out, env->strm->t.close < 0 ? "txn_response" : "txn_close");
+	const char *origin = !env->strm               ? "sess_error"
+			     : env->strm->t.close < 0 ? "txn_response"
+						      : "txn_close";
+
+	log_put_text(out, slice_of(origin), flags);
 }
 
 /* --- counts --- */
@@ -542,14 +556,12 @@ PUT(tsc)
 
 PUT(CC)
 {
-	if (env->strm)
-		strbuf_add_slice(out, env->strm->cookie_cap_req);
+	log_put_text(out, env->strm ? env->strm->cookie_cap_req : SLICE(""), flags);
 }
 
 PUT(CS)
 {
-	if (env->strm)
-		strbuf_add_slice(out, env->strm->cookie_cap_res);
+	log_put_text(out, env->strm ? env->strm->cookie_cap_res : SLICE(""), flags);
 }
 
 /* "{a|b}" */
@@ -661,12 +673,12 @@ static struct slice origin_form(struct slice path)
 	return slash ? behind(rest, (size_t)(slash - rest.ptr)) : SLICE("/");
 }
 
-#define PUT_REQUEST(name, part)                                                \
-	PUT(name)                                                              \
-	{                                                                      \
-		struct request_line r = request_line(env);                     \
-                                                                               \
-		strbuf_add_slice(out, r.all.ptr ? (part) : SLICE("<BADREQ>")); \
+#define PUT_REQUEST(name, part)                                                   \
+	PUT(name)                                                                 \
+	{                                                                         \
+		struct request_line r = request_line(env);                        \
+                                                                                  \
+		log_put_text(out, r.all.ptr ? (part) : SLICE("<BADREQ>"), flags); \
 	}
 
 PUT_REQUEST(r, r.all)
@@ -680,82 +692,78 @@ PUT_REQUEST(HV, r.version)
 /* --- the table --- */
 
 /* Wherever they stand, they say what is known by then: so none asks for a place. */
-#define NUM(var, fn, m)                                                                           \
+#define VAR(var, fn, m)                                                                           \
 	{                                                                                         \
 		.name = var, .mode = m, .put = fn, .self_quoted = true, .need = SMP_NEED_INTERNAL \
-	}
-#define TXT(var, fn, m)                                                      \
-	{                                                                    \
-		.name = var, .mode = m, .put = fn, .need = SMP_NEED_INTERNAL \
 	}
 
 /* clang-format off */
 static const struct logvar_kw logvars[] = {
-	NUM("o", put_nothing, '-'),
-	NUM("t", put_t, '-'),
-	NUM("T", put_T, '-'),
-	NUM("Tl", put_Tl, '-'),
-	NUM("Ts", put_Ts, '-'),
-	NUM("ms", put_accept_ms, '-'),
-	NUM("tr", put_tr, 'H'),
-	NUM("trg", put_trg, 'H'),
-	NUM("trl", put_trl, 'H'),
-	NUM("Ta", put_Ta, 'H'),
-	NUM("Tc", put_Tc, '-'),
-	NUM("Td", put_Td, '-'),
-	NUM("Th", put_Th, '-'),
-	NUM("Ti", put_Ti, 'H'),
-	NUM("Tq", put_Tq, 'H'),
-	NUM("TR", put_TR, 'H'),
-	NUM("Tr", put_Tr, 'H'),
-	NUM("Tt", put_Tt, '-'),
-	NUM("Tu", put_Tu, '-'),
-	NUM("Tw", put_Tw, '-'),
-	NUM("B", put_B, '-'),
-	NUM("U", put_U, '-'),
-	NUM("ST", put_ST, '-'),
-	NUM("ts", put_ts, '-'),
-	NUM("tsc", put_tsc, 'H'),
-	TXT("CC", put_CC, 'H'),
-	TXT("CS", put_CS, 'H'),
-	TXT("H", put_H, '-'),
-	TXT("HM", put_HM, 'H'),
-	TXT("HP", put_HP, 'H'),
-	TXT("HPO", put_HPO, 'H'),
-	TXT("HQ", put_HQ, 'H'),
-	TXT("HU", put_HU, 'H'),
-	TXT("HV", put_HV, 'H'),
-	TXT("ID", put_ID, '-'),
-	TXT("OG", put_OG, '-'),
-	NUM("ac", put_ac, '-'),
-	TXT("b", put_b, '-'),
-	NUM("bc", put_bc, '-'),
-	TXT("bi", put_bi, '-'),
-	NUM("bp", put_bp, '-'),
-	NUM("bq", put_bq, '-'),
-	TXT("ci", put_ci, '-'),
-	NUM("cp", put_cp, '-'),
-	TXT("f", put_f, '-'),
-	NUM("fc", put_fc, '-'),
-	TXT("fi", put_fi, '-'),
-	NUM("fp", put_fp, '-'),
-	TXT("ft", put_ft, '-'),
-	NUM("lc", put_lc, '-'),
-	NUM("hr", put_hr, '-'),
-	NUM("hrl", put_hrl, '-'),
-	NUM("hs", put_hs, '-'),
-	NUM("hsl", put_hsl, '-'),
-	NUM("pid", put_pid, '-'),
-	TXT("r", put_r, 'H'),
-	NUM("rc", put_rc, '-'),
-	NUM("rt", put_rt, '-'),
-	TXT("s", put_s, '-'),
-	NUM("sc", put_sc, '-'),
-	TXT("si", put_si, '-'),
-	NUM("sp", put_sp, '-'),
-	NUM("sq", put_sq, '-'),
-	TXT("sslc", put_nothing, 'S'),
-	TXT("sslv", put_nothing, 'S'),
+	VAR("o", put_nothing, '-'),
+	VAR("t", put_t, '-'),
+	VAR("T", put_T, '-'),
+	VAR("Tl", put_Tl, '-'),
+	VAR("Ts", put_Ts, '-'),
+	VAR("ms", put_accept_ms, '-'),
+	VAR("tr", put_tr, 'H'),
+	VAR("trg", put_trg, 'H'),
+	VAR("trl", put_trl, 'H'),
+	VAR("Ta", put_Ta, 'H'),
+	VAR("Tc", put_Tc, '-'),
+	VAR("Td", put_Td, '-'),
+	VAR("Th", put_Th, '-'),
+	VAR("Ti", put_Ti, 'H'),
+	VAR("Tq", put_Tq, 'H'),
+	VAR("TR", put_TR, 'H'),
+	VAR("Tr", put_Tr, 'H'),
+	VAR("Tt", put_Tt, '-'),
+	VAR("Tu", put_Tu, '-'),
+	VAR("Tw", put_Tw, '-'),
+	VAR("B", put_B, '-'),
+	VAR("U", put_U, '-'),
+	VAR("ST", put_ST, '-'),
+	VAR("ts", put_ts, '-'),
+	VAR("tsc", put_tsc, 'H'),
+	VAR("CC", put_CC, 'H'),
+	VAR("CS", put_CS, 'H'),
+	VAR("H", put_H, '-'),
+	VAR("HM", put_HM, 'H'),
+	VAR("HP", put_HP, 'H'),
+	VAR("HPO", put_HPO, 'H'),
+	VAR("HQ", put_HQ, 'H'),
+	VAR("HU", put_HU, 'H'),
+	VAR("HV", put_HV, 'H'),
+	VAR("ID", put_ID, '-'),
+	VAR("OG", put_OG, '-'),
+	VAR("ac", put_ac, '-'),
+	VAR("b", put_b, '-'),
+	VAR("bc", put_bc, '-'),
+	VAR("bi", put_bi, '-'),
+	VAR("bp", put_bp, '-'),
+	VAR("bq", put_bq, '-'),
+	VAR("ci", put_ci, '-'),
+	VAR("cp", put_cp, '-'),
+	VAR("f", put_f, '-'),
+	VAR("fc", put_fc, '-'),
+	VAR("fi", put_fi, '-'),
+	VAR("fp", put_fp, '-'),
+	VAR("ft", put_ft, '-'),
+	VAR("lc", put_lc, '-'),
+	VAR("hr", put_hr, '-'),
+	VAR("hrl", put_hrl, '-'),
+	VAR("hs", put_hs, '-'),
+	VAR("hsl", put_hsl, '-'),
+	VAR("pid", put_pid, '-'),
+	VAR("r", put_r, 'H'),
+	VAR("rc", put_rc, '-'),
+	VAR("rt", put_rt, '-'),
+	VAR("s", put_s, '-'),
+	VAR("sc", put_sc, '-'),
+	VAR("si", put_si, '-'),
+	VAR("sp", put_sp, '-'),
+	VAR("sq", put_sq, '-'),
+	VAR("sslc", put_dash, 'S'),
+	VAR("sslv", put_dash, 'S'),
 };
 /* clang-format on */
 LB_REGISTER_LOGVAR(logvars);
