@@ -133,6 +133,7 @@ static void apply_args(struct config *c)
 int process_load(struct cfg_parser *p)
 {
 	const struct process_args *a = &lb_process.args;
+	const struct global_conf *g = &p->config->global;
 
 	if (export_environment(a) < 0) {
 		cfg_say(p, CFG_ERROR, NULL, NULL, "out of memory");
@@ -141,14 +142,11 @@ int process_load(struct cfg_parser *p)
 	cfg_load(p, a->paths, a->n_paths);
 	load_master_socket(p);
 	apply_args(p->config);
-	if (config_resolve(p) < 0)
-		return -1;
-	if (export_sockets(
-		    "CLI", p->config->global.stats_sockets, p->config->global.n_stats_sockets) ||
-		export_sockets("MASTER_CLI", lb_process.master_binds, lb_process.n_master_binds)) {
+	if (config_resolve(p) == 0 &&
+		(export_sockets("CLI", g->stats_sockets, g->n_stats_sockets) < 0 ||
+			export_sockets("MASTER_CLI", lb_process.master_binds,
+				lb_process.n_master_binds) < 0))
 		cfg_say(p, CFG_ERROR, NULL, NULL, "out of memory");
-		return -1;
-	}
 	if (p->diag->n_errors == 0 && cfg_verdict(p->diag) < 0)
 		cfg_say(p, CFG_ERROR, NULL, NULL,
 			"there were warnings, and -dW or 'zero-warning' makes them errors");

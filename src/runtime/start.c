@@ -280,10 +280,16 @@ static int start(struct cfg_parser *p, struct config *c)
 	return 0;
 }
 
+static void close_listener(struct listener *l, void *arg)
+{
+	listener_stop(listener_ref(l));
+}
+
 static void end(void)
 {
 	notify_stopping();
 	cli_close();
+	listeners_foreach(close_listener, NULL); /* takes the names of unix sockets away */
 	threads_stop();
 	log_process(5, "Exiting.");
 }
