@@ -322,6 +322,7 @@ static int load(struct cfg_parser *p)
 static int run(struct cfg_parser *p, struct config *c)
 {
 	int r = start(p, c);
+	bool has_master = c->global.master_worker; /* a reload frees the generation */
 
 	print_diag(p->diag, lb_process.args.quiet || c->global.quiet);
 	if (r < 0)
@@ -332,7 +333,7 @@ static int run(struct cfg_parser *p, struct config *c)
 	notify_ready();
 	loop_run(this_loop());
 	end();
-	if (lb_process.exit_code == EXIT_TERMINATED && !c->global.master_worker)
+	if (lb_process.exit_code == EXIT_TERMINATED && !has_master)
 		return 0;
 	return lb_process.exit_code;
 }
