@@ -326,7 +326,9 @@ static struct acl *parse_named(struct cond_parser *cp, const struct cfg_word *w,
 	if (cp->p->diag && cp->p->diag->n_errors > n_before)
 		return NULL; /* a built-in one whose fetch is not there */
 	near = acl_nearest(cp->scope, name);
-	if (near)
+	if (name.len && name.ptr[0] == '{')
+		cfg_error_at(cp->p, w, (uint32_t)skip, 1, "a '{' must be a word of its own, with a space behind");
+	else if (near)
 		cfg_error_at(cp->p, w, (uint32_t)skip, (uint32_t)LB_MAX(name.len, 1),
 			"there is no ACL named '%.*s'; did you mean '%s'?", SLICE_ARG(name), near);
 	else

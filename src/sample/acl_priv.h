@@ -32,6 +32,7 @@ struct acl_test *acl_test_parse(struct cfg_parser *p, struct cfg_args *args, uin
 	enum smp_where where, bool is_builtin);
 enum acl_result acl_test_eval(const struct acl_test *t, struct smp_env *env);
 const struct acl_alias_kw *acl_alias_find(struct slice name);
+const char *acl_alias_nearest(struct slice name); /* or NULL */
 
 /* acl.c */
 struct acl *acl_find(struct cfg_parser *p, struct acl_scope *scope, struct slice name); /* built-in ones too */

@@ -92,6 +92,17 @@ static int default_match(const struct expr *e)
 	}
 }
 
+/* Neither a fetch nor an alias. Return: -1 with a proposal, 0 when expr_compile() says it as well. */
+static int refuse_unknown(struct test_parser *tp, const struct cfg_word *w, struct slice name)
+{
+	const char *near = acl_alias_nearest(name);
+
+	if (!name.len || !near || fetch_find(name) || conv_find(name) || fetch_nearest(name))
+		return 0;
+	return cfg_error_at(tp->p, w, 0, (uint32_t)name.len,
+		"'%.*s' is not a known ACL criterion; did you mean '%s'?", SLICE_ARG(name), near);
+}
+
 static int parse_criterion(struct test_parser *tp, enum smp_where where, int *match)
 {
 	const struct cfg_word *w = cfg_next(tp->args);
@@ -99,6 +110,8 @@ static int parse_criterion(struct test_parser *tp, enum smp_where where, int *ma
 	struct place pl = place_of(tp, w, where);
 
 	tp->criterion = w;
+	if (!alias && refuse_unknown(tp, w, criterion_name(text_of(w))) != 0)
+		return -1;
 	if (alias && strcmp(alias->name, alias->fetch) != 0)
 		tp->test->expr = compile_alias(tp, w, alias, where);
 	else
@@ -341,8 +354,10 @@ static int parse_patterns(struct test_parser *tp)
 
 	while ((w = peek(tp))) {
 		cfg_next(tp->args);
+		if (is_operator(tp, w, &op))
+			continue;
 		tp->has_patterns = true;
-		if (tp->test->match == PAT_FOUND || tp->test->match == PAT_BOOL || is_operator(tp, w, &op))
+		if (tp->test->match == PAT_FOUND || tp->test->match == PAT_BOOL)
 			continue;
 		if (add_compared(tp, w, op) != 0)
 			return -1;

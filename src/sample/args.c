@@ -156,7 +156,7 @@ static int cut_arg(const struct place *pl, size_t *pos, char *dst, struct raw_ar
 }
 
 /* "(...)" at *@pos into pieces. Return: their number, or -1 (reported). "()" has none. */
-static int cut_args(const struct place *pl, const struct arg_spec *spec, size_t *pos,
+static int cut_args(const struct place *pl, const struct arg_spec *spec, int n_types, size_t *pos,
 	struct raw_arg *raw)
 {
 	size_t open = *pos, i = open + 1;
@@ -170,15 +170,18 @@ static int cut_args(const struct place *pl, const struct arg_spec *spec, size_t 
 		return 0;
 	}
 	for (;;) {
-		if (n == ARG_MAX)
-			return place_error(pl, i, 1, "%s '%s' takes %d arguments at most", spec->kind,
-				spec->kw, ARG_MAX);
-		if (cut_arg(pl, &i, mem, &raw[n]) != 0)
+		if (n == n_types && i < pl->text.len)
+			return place_error(pl, i, 1,
+				n == 0	 ? "%s '%s' takes no arguments"
+				: n == 1 ? "%s '%s' takes %d argument at most"
+					 : "%s '%s' takes %d arguments at most",
+				spec->kind, spec->kw, n);
+		if (n < n_types && cut_arg(pl, &i, mem, &raw[n]) != 0)
 			return -1;
-		mem += raw[n++].text.len + 1;
 		if (i >= pl->text.len)
 			return place_error(pl, open, 1,
 				"the arguments of %s '%s' have no closing ')'", spec->kind, spec->kw);
+		mem += raw[n++].text.len + 1;
 		if (pl->text.ptr[i++] == ')')
 			break;
 	}
@@ -383,15 +386,11 @@ int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
 	while (n_types < ARG_MAX && spec->types[n_types] != ARG_END)
 		n_types++;
 	if (open < pl->text.len && pl->text.ptr[open] == '(') {
-		n_raw = cut_args(pl, spec, pos, raw);
+		n_raw = cut_args(pl, spec, (int)n_types, pos, raw);
 		if (n_raw < 0)
 			return -1;
 	}
 	end = *pos > open ? *pos - 1 : open;
-	if ((unsigned)n_raw > n_types)
-		return place_error(pl, raw[n_types].at, raw[n_types].len,
-			n_types ? "%s '%s' takes %u arguments at most" : "%s '%s' takes no arguments",
-			spec->kind, spec->kw, n_types);
 	*args_out = arena_calloc(pl->p->arena, (n_types + 1) * sizeof(struct arg));
 	if (!*args_out)
 		return out_of_memory(pl->p);

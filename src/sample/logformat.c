@@ -129,7 +129,9 @@ static int parse_flags(struct builder *b, size_t *pos, unsigned *flags)
 		if (word_is(t, i, "json") || word_is(t, i, "cbor") || word_is(t, i, "bin"))
 			return place_error(&b->pl, i, 1,
 				"the encodings json, cbor and bin are not supported in log formats");
-		if (!flag_of(c) || !sign)
+		if (isalpha((unsigned char)c) && sign && !flag_of(c))
+			cfg_warn(b->pl.p, b->pl.word, "'%c' is not a flag of log formats and does nothing", c);
+		else if (!flag_of(c) || !sign)
 			return place_error(&b->pl, i, 1,
 				"expected flags such as +Q, -Q, +E, +X or +M between the braces");
 		*flags = sign == '+' ? *flags | flag_of(c) : *flags & ~flag_of(c);
@@ -281,12 +283,13 @@ static int parse_all(struct builder *b)
 	while (i < t.len) {
 		int r;
 
-		if (t.ptr[i] != '%')
-			r = add_char(b, t.ptr[i++]);
-		else if (i + 1 < t.len && t.ptr[i + 1] == '%')
-			r = add_char(b, (i += 2, '%'));
-		else
-			r = parse_item(b, (i++, &i));
+		bool is_item = t.ptr[i] == '%' && !(i + 1 < t.len && t.ptr[i + 1] == '%');
+
+		if (!is_item)
+			r = add_char(b, t.ptr[i]);
+		i += is_item || t.ptr[i] != '%' ? 1 : 2;
+		if (is_item)
+			r = parse_item(b, &i);
 		if (r != 0)
 			return -1;
 	}

@@ -74,11 +74,11 @@ static bool fetch_may(const struct arg *args, struct smp_env *env, struct sample
 
 static const struct fetch_kw test_fetches[] = {
 	{ .name = "test", .out = SMP_STR, .need = SMP_NEED_INTERNAL,
-		.args = { ARG_STR, ARG_STR, ARG_STR, ARG_STR }, .fetch = fetch_test },
+		.args = { ARG_STR, ARG_STR, ARG_STR, ARG_STR }, .fetch = fetch_test, .help = "of the tests" },
 	{ .name = "may", .out = SMP_STR, .need = SMP_NEED_INTERNAL, .args = { ARG_STR }, .min_args = 1,
-		.fetch = fetch_may },
+		.fetch = fetch_may, .help = "of the tests" },
 	{ .name = "res_only", .out = SMP_STR, .need = SMP_NEED_HTTP_RES, .args = { ARG_STR },
-		.fetch = fetch_may },
+		.fetch = fetch_may, .help = "of the tests" },
 };
 LB_REGISTER_FETCH(test_fetches);
 

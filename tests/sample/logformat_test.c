@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Log formats: how each mistake is told, flags, spaces, encodings. */
+#include "fixture.h"
+
+/* clang-format off */
+static const struct refusal {
+	const char *line, *message;
+} cases[] = {
+	{ "  fmt %[srcc]",
+		"t.cfg:2:9: error: in samples: 'srcc' is not a known sample fetch; did you mean 'src'?\n"
+		"  fmt %[srcc]\n"
+		"        ^~~~\n" },
+	{ "  fmt 'a %[src'",
+		"t.cfg:2:11: error: in samples: this '[' has no closing ']'\n"
+		"  fmt 'a %[src'\n"
+		"          ^~~~\n" },
+	{ "  fmt 'a %[src b]'",
+		"t.cfg:2:16: error: in samples: expected ']' behind the expression, found 'b'\n"
+		"  fmt 'a %[src b]'\n"
+		"               ^\n" },
+	{ "  fmt %foo",
+		"t.cfg:2:8: error: in samples: there is no log variable 'foo'; write %% for the sign itself\n"
+		"  fmt %foo\n"
+		"       ^~~\n" },
+	{ "  fmt a%",
+		"t.cfg:2:8: error: in samples: expected a variable such as %ci or %[src] behind the '%'; write %% for the sign itself\n"
+		"  fmt a%\n"
+		"       ^\n" },
+	{ "  fmt %{+Q",
+		"t.cfg:2:8: error: in samples: this '{' has no closing '}'\n"
+		"  fmt %{+Q\n"
+		"       ^~~\n" },
+	{ "  fmt %{+Q}",
+		"t.cfg:2:11: error: in samples: expected a variable such as %ci or %[src] behind the '%'; write %% for the sign itself\n"
+		"  fmt %{+Q}\n"
+		"          ^\n" },
+	{ "  fmt '%{+json}o'",
+		"t.cfg:2:11: error: in samples: the encodings json, cbor and bin are not supported in log formats\n"
+		"  fmt '%{+json}o'\n"
+		"          ^\n" },
+	{ "  fmt %[res_only(x)]",
+		"t.cfg:2:9: error: in samples: 'res_only' needs a response head, which does not exist in 'http-request' rules; it can be used in 'tcp-response content' rules, 'http-response' rules, 'stick store-response' rules and health checks\n"
+		"  fmt %[res_only(x)]\n"
+		"        ^~~~~~~~~~~\n" },
+};
+/* clang-format on */
+
+static void refusals(void **state)
+{
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++)
+		refused(cases[i].line, cases[i].message);
+}
+
+/* --- variables of the tests --- */
+
+static void put_text(struct strbuf *out, struct smp_env *env, unsigned flags)
+{
+	strbuf_adds(out, "a\"b");
+}
+
+static void put_number(struct strbuf *out, struct smp_env *env, unsigned flags)
+{
+	strbuf_adds(out, flags & LF_HEX ? "FF" : "255");
+}
+
+static void put_nothing(struct strbuf *out, struct smp_env *env, unsigned flags)
+{
+}
+
+static const struct logvar_kw test_vars[] = {
+	{ .name = "zzt", .mode = '-', .put = put_text, .need = SMP_NEED_INTERNAL },
+	{ .name = "zzn", .mode = '-', .put = put_number, .self_quoted = true, .need = SMP_NEED_TXN },
+	{ .name = "zze", .mode = '-', .put = put_nothing, .self_quoted = true, .need = SMP_NEED_INTERNAL },
+};
+LB_REGISTER_LOGVAR(test_vars);
+
+static void formats(void **state)
+{
+	static const struct {
+		const char *line, *value;
+	} cases[] = {
+		{ "fmt ''", "" },
+		{ "fmt 'a b  c'", "a b  c" },
+		{ "fmt '%%'", "%" },
+		{ "fmt '%%zzt%%'", "%zzt%" },
+		{ "fmt '<%zzt>'", "<a\"b>" },
+		{ "fmt '%{+Q}zzt'", "\"a\"b\"" },
+		{ "fmt '%{+Q,+E}zzt'", "\"a\\\"b\"" },
+		{ "fmt '%{+E}zzt %zzt'", "a\\\"b a\"b" },
+		{ "fmt '%{+Q}zzn %{+X}zzn'", "255 FF" },
+		{ "fmt '%{+X}o%zzn %{-X}zzn %zzn'", "FF 255 FF" },
+		{ "fmt '%(name)zzn%(x)[str(a)]'", "255a" },
+		{ "fmt '%[str(a),upper]%[ str(b) ]'", "Ab" },
+		{ "fmt '%[str(\"]\")]]'", "]]" },
+		{ "fmt '%[var(txn.none)]'", "" },
+		{ "fmt '%{+M}[var(txn.none)]'", "-" },
+		{ "fmt '%{+M,+Q}[var(txn.none)]'", "\"\"" },
+		/* log lines: one space for many, a dash for nothing */
+		{ "lfmt '  a   b  '", "a b " },
+		{ "lfmt 'a %zze b %zze'", "a b " },
+		{ "lfmt '[%[var(txn.none)]] %{+Q}[var(txn.none)] %{-M}[var(txn.none)] x'", "[-] \"\" x" },
+		{ "lfmt '%[str(\"a  b\")]'", "a  b" },
+		{ "lfmt '%[bin(00)]x %[bin(410042)]'", "-x A" },
+		{ "lfmt '%[bin(0a0d097f807e1b5d22415c)]'", "\n\r\t\x7f\x80~\x1b]\"A\\" },
+		{ "lfmt '%{+Q}[bin(0a5d22415c)]'", "\"\n]\"A\\\"" },
+		{ "lfmt '%{+Q,+E}[bin(0a0d225d5c41)]'", "\"\n\r\\\"\\]\\\\A\"" },
+		{ "lfmt '%{+E}[bin(0a225d5c41)]'", "\n\\\"\\]\\\\A" },
+		/* where HTTP fields are made */
+		{ "hfmt ' a  b '", " a  b " },
+		{ "hfmt '%[bin(0a0d097f807e1b5d22)]'", "%0A%0D\t%7F\x80~%1B]\"" },
+		{ "hfmt '%{+Q}[bin(0a2241)]'", "%0A\"A" },
+		{ "hfmt '%{+E}[bin(0a5c22415d)]'", "%0A\\\\\\\"A\\]" },
+		{ "hfmt '%[var(txn.none)]'", "" },
+	};
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+		const char *got = built(cases[i].line);
+		struct slice s;
+
+		if (strcmp(got, cases[i].value) != 0)
+			fail_msg("%s: got '%s', expected '%s'", cases[i].line, got, cases[i].value);
+		s = logformat_scratch(fix.lf, &fix.env, 1000);
+		assert_true(slice_eq(s, slice_of(cases[i].value)));
+		s = logformat_scratch(fix.lf, &fix.env, 2);
+		assert_true(s.len <= 2 && memcmp(s.ptr, cases[i].value, s.len) == 0);
+	}
+}
+
+static void facts(void **state)
+{
+	load_ok("fmt 'plain'");
+	assert_true(slice_eq(logformat_const(fix.lf), SLICE("plain")));
+	assert_int_equal(logformat_needs(fix.lf), 0);
+	load_ok("fmt 'a%%b'");
+	assert_true(slice_eq(logformat_const(fix.lf), SLICE("a%b")));
+	load_ok("fmt '%zzn %[str(a)]'");
+	assert_null(logformat_const(fix.lf).ptr);
+	assert_int_equal(logformat_needs(fix.lf), 1u << SMP_NEED_TXN | 1u << SMP_NEED_CONFIG);
+	load_ok("fmt '%{+Z}[str(a)]'");
+	assert_int_equal(fix.diag.n_warnings, 1);
+	assert_non_null(logformat_parse_text(&fix.parser, "%zzn", LF_LOG, SMP_W_LOG));
+	assert_null(logformat_parse_text(&fix.parser, "%nope", LF_LOG, SMP_W_LOG));
+}
+
+static void client_text(void **state)
+{
+	static const struct {
+		const char *text;
+		unsigned flags;
+		const char *value;
+	} cases[] = {
+		{ "plain /x?y=z", 0, "plain /x?y=z" },
+		{ "", 0, "" },
+		{ "", LF_MANDATORY, "-" },
+		{ "", LF_MANDATORY | LF_QUOTE, "\"\"" },
+		{ "a\nb\"c#d\x7f\xc3\xa9{|}", 0, "a#0Ab#22c#23d#7F#C3#A9{|}" },
+		{ "{a|b}", LF_HDR, "#7Ba#7Cb#7D" },
+		{ "x", LF_QUOTE, "\"x\"" },
+		{ "a\"b\\c]d", LF_ESC, "a#22b\\\\c\\]d" },
+		{ "a]", LF_ESC | LF_QUOTE, "\"a\\]\"" },
+	};
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+		struct strbuf sb = STRBUF_INIT;
+
+		log_put_text(&sb, slice_of(cases[i].text), cases[i].flags);
+		assert_true(slice_eq(slice_make(sb.ptr, sb.len), slice_of(cases[i].value)));
+		strbuf_fini(&sb);
+	}
+}
+
+static void fixed_buffers(void **state)
+{
+	char area[8];
+	struct strbuf sb = strbuf_fixed(area, sizeof(area));
+
+	load_ok("fmt 'abc%[str(defghijk)]'");
+	logformat_build(fix.lf, &fix.env, &sb);
+	assert_true(sb.is_truncated);
+	assert_string_equal(area, "abcdefg");
+}
+
+int main(void)
+{
+	static const struct CMUnitTest tests[] = {
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(formats),
+		cmocka_unit_test(facts),
+		cmocka_unit_test(client_text),
+		cmocka_unit_test(fixed_buffers),
+	};
+
+	fix_start();
+	fix.where = SMP_W_FE_HTTP_REQ;
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
