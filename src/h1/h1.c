@@ -287,7 +287,8 @@ static void read_response(struct h1s *s)
 		return;
 	if (conn->is_eof || conn->is_failed) {
 		s->keep = false;
-		s->ep.wire_in += s->c->rx ? buf_len(s->c->rx) : 0; /* a head cut short is not no answer */
+		s->ep.wire_in +=
+			s->c->rx ? buf_len(s->c->rx) : 0; /* a head cut short is not no answer */
 		s->ep.flags |= EP_F_ABORTED | EP_F_ERROR;
 		s->ep.err = conn->error;
 	}
@@ -311,7 +312,7 @@ static void exchange_event(struct h1s *s)
 
 	if (conn->is_connecting)
 		finish_connecting(s);
-	if (s->tx.len && conn->can_send)
+	if ((s->tx.len || (s->ep.flags & EP_F_TX_BLOCKED)) && conn->can_send)
 		h1_flush(s);
 	if (s->tx_end && s->tx.len == 0 && s->is_tunnel && !conn->is_shut_write)
 		conn->xprt->shutdown_write(conn);

@@ -176,7 +176,8 @@ static void strip_hop_fields(struct http_msg *m)
 	if (http_has(m, HDR_CONNECTION)) {
 		drop_nominated(m);
 		f = http_find_id(m, HDR_CONNECTION, NULL);
-		for (struct http_field *other = f; (other = http_find_id(m, HDR_CONNECTION, other));)
+		for (struct http_field *other = f;
+			(other = http_find_id(m, HDR_CONNECTION, other));)
 			http_del_field(m, other);
 		if (upgrade)
 			http_field_set_value(f, SLICE("Upgrade"));
@@ -527,7 +528,9 @@ ssize_t h1_splice_in(struct endpoint *ep, struct pipe *p, size_t max)
 	struct h1s *s = h1s_of(ep);
 	ssize_t r;
 
-	if (s->c->rx || (s->rx != RX_LENGTH && s->rx != RX_EOF && s->rx != RX_TUNNEL) ||
+	if (s->c->rx)
+		return -EBUSY;
+	if ((s->rx != RX_LENGTH && s->rx != RX_EOF && s->rx != RX_TUNNEL) ||
 		!s->c->conn->xprt->can_splice)
 		return -EINVAL;
 	if (s->rx == RX_LENGTH)

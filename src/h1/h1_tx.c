@@ -266,8 +266,11 @@ ssize_t h1_splice_out(struct endpoint *ep, struct pipe *p)
 	struct h1s *s = h1s_of(ep);
 	ssize_t r;
 
-	if (s->tx.len || s->tx_body == BODY_CHUNKED || !s->c->conn->xprt->can_splice)
+	if (s->tx_body == BODY_CHUNKED || !s->c->conn->xprt->can_splice)
 		return -EINVAL;
+	h1_flush(s); /* what was queued goes first */
+	if (s->tx.len || s->tx_broken)
+		return -EAGAIN;
 	r = conn_splice_out(s->c->conn, p);
 	if (r > 0) {
 		ep->body_out += (uint64_t)r;

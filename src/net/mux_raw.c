@@ -151,8 +151,11 @@ static ssize_t raw_splice_out(struct endpoint *ep, struct pipe *p)
 	struct rawc *r = rawc_of(ep);
 	ssize_t n;
 
-	if (r->tx.len || !r->conn->xprt->can_splice)
+	if (!r->conn->xprt->can_splice)
 		return -EINVAL;
+	flush(r); /* what was queued goes first */
+	if (r->tx.len || (ep->flags & EP_F_ERROR))
+		return -EAGAIN;
 	n = conn_splice_out(r->conn, p);
 	if (n > 0) {
 		ep->body_out += (uint64_t)n;
@@ -244,7 +247,7 @@ static void raw_ready(struct conn *conn, uint32_t events)
 		else if (e != -EAGAIN)
 			note_input_end(r);
 	}
-	if ((r->tx.len || r->tx_end) && conn->can_send)
+	if ((r->tx.len || r->tx_end || (r->ep.flags & EP_F_TX_BLOCKED)) && conn->can_send)
 		flush(r);
 	if (r->ep.strm)
 		mux_upper.notify(&r->ep);

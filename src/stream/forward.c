@@ -61,8 +61,19 @@ static bool may_splice(const struct flow *f)
 	return (px_opt(fe, PO_SPLICE_AUTO) || px_opt(be, PO_SPLICE_AUTO)) && is_long_enough(f);
 }
 
-/* One round through the pipe. Return: bytes, 0: nothing moved; no_splice is set when it cannot be
- * done. */
+static void count_spliced(struct flow *f, uint64_t n)
+{
+	struct proxy_rt *rt = f->is_req ? f->s->fe->rt : f->s->be->rt;
+
+	counters_mine(f->is_req ? &rt->fe_counters : &rt->be_counters)->spliced_out += n;
+	if (!f->is_req)
+		process_mine()->spliced_bytes_out += n;
+}
+
+/*
+ * One round through the pipe. Return: bytes that moved, in or out; 0 with the pipe given back:
+ * bytes in buffers go first, or it cannot be done (no_splice).
+ */
 static size_t splice_round(struct flow *f)
 {
 	struct direction *d = f->d;
@@ -78,18 +89,15 @@ static size_t splice_round(struct flow *f)
 		in = f->src->ops->splice_in(f->src, d->pipe, SPLICE_AT_ONCE);
 	if (in == -EINVAL || in == -ENOSYS)
 		d->no_splice = true;
+	if (d->pipe->len && !(f->dst->flags & EP_F_ERROR)) {
+		d->has_head = false; /* it goes first */
+		out = f->dst->ops->splice_out(f->dst, d->pipe);
+	}
 	if (in > 0)
 		d->bytes += (uint64_t)in;
-	if (d->pipe->len && !(f->dst->flags & EP_F_ERROR))
-		out = f->dst->ops->splice_out(f->dst, d->pipe);
-	if (out == -EINVAL) /* the head is still on its way out */
-		f->dst->flags |= EP_F_TX_BLOCKED;
-	if (out > 0) {
-		counters_mine(f->is_req ? &f->s->fe->rt->fe_counters : &f->s->be->rt->be_counters)
-			->spliced_out += (uint64_t)out;
-		process_mine()->spliced_bytes_out += f->is_req ? 0 : (uint64_t)out;
-	}
-	if (!d->pipe->len && (d->no_splice || has_ended(f) || in <= 0))
+	if (out > 0)
+		count_spliced(f, (uint64_t)out);
+	if (!d->pipe->len)
 		pipe_put(&d->pipe);
 	return (size_t)LB_MAX(in, 0) + (size_t)LB_MAX(out, 0);
 }
@@ -149,6 +157,8 @@ static size_t pump(struct flow *f)
 	while (!f->d->is_done && !(f->dst->flags & (EP_F_TX_BLOCKED | EP_F_ERROR))) {
 		if (may_splice(f)) {
 			n = splice_round(f);
+			/* Nothing went: buffered bytes first. All went: the end may have to be
+			 * told. */
 			if (!f->d->pipe && (n == 0 || has_ended(f)))
 				n += copy_round(f);
 		} else {
