@@ -186,6 +186,30 @@ static void restore_ready(struct conn *c)
 
 /* --- giving back --- */
 
+/* The most streams at once since the last purge: as many connections are worth keeping. */
+static void note_need(struct server *s)
+{
+	unsigned n = atomic_load_explicit(&s->n_active, memory_order_relaxed) + 1;
+
+	if (n > atomic_load_explicit(&s->n_used_conns, memory_order_relaxed))
+		atomic_store_explicit(&s->n_used_conns, n, memory_order_relaxed);
+}
+
+/*
+ * Connections beyond the most that were lately busy at once would only wait to be purged; but each
+ * worker keeps one of its own, which spares it a takeover.
+ */
+static bool is_worth_keeping(struct server *s, const struct server_conf *conf)
+{
+	unsigned need = LB_MAX(atomic_load_explicit(&s->n_used_conns, memory_order_relaxed),
+		atomic_load_explicit(&s->est_need, memory_order_relaxed));
+	unsigned low = conf->pool_low_conn == UINT32_MAX ? 0 : conf->pool_low_conn;
+	unsigned have = atomic_load_explicit(&s->n_idle, memory_order_relaxed) +
+			atomic_load_explicit(&s->n_active, memory_order_relaxed);
+
+	return have <= need + low || !idle_count(s, lb_thread->id);
+}
+
 static bool limits_allow(const struct server *s, const struct server_conf *conf, struct conn *c)
 {
 	if (s->is_dead || !server_is_usable(s) || c->is_private || c->is_failed || c->is_eof ||
@@ -197,15 +221,6 @@ static bool limits_allow(const struct server *s, const struct server_conf *conf,
 		atomic_load_explicit(&s->n_idle, memory_order_relaxed) >= conf->pool_max_conn)
 		return false;
 	return conf->max_reuse == UINT32_MAX || c->n_requests <= conf->max_reuse;
-}
-
-/* The most streams at once since the last purge: as many connections are worth keeping. */
-static void note_need(struct server *s)
-{
-	unsigned n = atomic_load_explicit(&s->n_active, memory_order_relaxed) + 1;
-
-	if (n > atomic_load_explicit(&s->n_used_conns, memory_order_relaxed))
-		atomic_store_explicit(&s->n_used_conns, n, memory_order_relaxed);
 }
 
 static bool push(struct idle_slots *is, struct conn *c)
@@ -241,7 +256,7 @@ bool idle_put(struct conn *c, const struct server_conf *conf)
 
 	LB_ASSERT(c->is_server_side && s);
 	note_need(s);
-	if (!limits_allow(s, conf, c))
+	if (!limits_allow(s, conf, c) || !is_worth_keeping(s, conf))
 		return false;
 	is = pool_make(s);
 	if (!is || conn_watch(c) < 0)
