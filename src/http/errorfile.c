@@ -3,9 +3,9 @@
  * Error files: a whole HTTP response in a file, to be sent instead of a built-in page.
  *
  * The file is parsed by the parser of responses, so that what lb sends is what it would accept. Its
- * fields keep their order; those about the connection are lb's business and taken out, a missing
- * Content-Length is added, a wrong one is an error. The body stays where the file was read to,
- * whatever its size.
+ * fields keep their order; those about the connection are lb's business and taken out (a
+ * 'Connection: close' as well), a missing Content-Length is added, a wrong one is an error. The
+ * body stays where the file was read to, whatever its size.
  */
 #include <lb/core/str.h>
 #include <lb/http/parse.h>
@@ -155,7 +155,6 @@ struct http_reply *http_reply_from_file(struct cfg_parser *p, const struct cfg_w
 		return NULL;
 	r->status = m->status;
 	r->reason = m->reason;
-	r->close = http_has_token(m, HDR_CONNECTION, SLICE("close"));
 	if (copy_fields(p, r, m) != 0) {
 		cfg_error(p, NULL, "out of memory");
 		return NULL;
