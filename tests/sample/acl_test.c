@@ -229,7 +229,7 @@ static void matchers(void **state)
 		{ "int(5) ge 5", true },
 		{ "int(5) lt 6", true },
 		{ "int(5) le 4", false },
-		{ "int(5) lt -- -3", false },
+		{ "int(5) lt -3", false },
 		{ "int(-5) lt 0", true },
 		{ "int(5) eq 4 5", true },
 		{ "int(5) gt 9 lt 6", true },
