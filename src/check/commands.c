@@ -229,9 +229,7 @@ static void put_check(struct strbuf *out, const struct server *s)
 
 	/* Without a check the health reads as the default rise. */
 	strbuf_printf(out, " %u %d %d %u", status_numbers[st],
-		was_run ? check_status_result(st) : 0,
-		c ? c->health : 2,
-		check_state(s, c));
+		was_run ? check_status_result(st) : 0, c ? c->health : 2, check_state(s, c));
 }
 
 static void put_state(struct server *s, struct strbuf *out)

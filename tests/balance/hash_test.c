@@ -83,9 +83,9 @@ static void test_source(void **state)
 
 	for (size_t c = 0; c < LB_ARRAY_LEN(cases); c++)
 		for (size_t i = 0; i < LB_ARRAY_LEN(sources); i++)
-			assert_int_equal('1' + server_for(cases[c].type, cases[c].aval,
-						       cases[c].weights, cases[c].n,
-						       ntohl(inet_addr(sources[i]))),
+			assert_int_equal(
+				'1' + server_for(cases[c].type, cases[c].aval, cases[c].weights,
+					      cases[c].n, ntohl(inet_addr(sources[i]))),
 				cases[c].servers[i]);
 }
 

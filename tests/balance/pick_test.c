@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Algorithms over published sets: distribution, weights 0, servers that are full or to be avoided, many servers. */
+/* Algorithms over published sets: distribution, weights 0, servers that are full or to be avoided,
+ * many servers. */
 #include "../server/farm.h"
 
 #include <arpa/inet.h>
@@ -45,8 +46,8 @@ static void test_roundrobin_over_sets(void **state)
 
 static void test_nobody(void **state)
 {
-	static const char *const algos[] = { "roundrobin", "static-rr", "leastconn", "first", "random",
-		"source" };
+	static const char *const algos[] = { "roundrobin", "static-rr", "leastconn", "first",
+		"random", "source" };
 	static const uint32_t zero[] = { 0, 0, 0 };
 
 	for (size_t a = 0; a < LB_ARRAY_LEN(algos); a++) {
@@ -237,8 +238,7 @@ static void test_many(void **state)
 		count[index_of(farm_pick(&f, NULL))]++;
 	for (uint32_t i = 0; i < n; i++)
 		assert_int_equal(count[i], w[i]);
-	assert_ptr_equal(
-		server_set_find(atomic_load(&f.be->set), SLICE("s7777")), f.conf[7776].rt);
+	assert_ptr_equal(server_set_find(atomic_load(&f.be->set), SLICE("s7777")), f.conf[7776].rt);
 	assert_null(server_set_find(atomic_load(&f.be->set), SLICE("s10001")));
 	farm_close(&f);
 	free(w);

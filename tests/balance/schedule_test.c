@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Schedules: every cycle exact, occurrences spread, whatever the number of entries and their weights. */
+/* Schedules: every cycle exact, occurrences spread, whatever the number of entries and their
+ * weights. */
 #include "../../src/balance/schedule.h"
 
 #include <setjmp.h>

@@ -59,7 +59,9 @@ static inline void farm_open(struct farm *f, const char *algo, uint32_t n, const
 		sc->weight = weights ? weights[i] : 1;
 		sc->pool_max_conn = sc->max_reuse = UINT32_MAX;
 		sc->pool_purge_delay_ms = 5000;
-		sc->addr = (struct addr_spec){ .kind = ADDR_INET, .has_port = true, .is_stream = true };
+		sc->addr = (struct addr_spec){
+			.kind = ADDR_INET, .has_port = true, .is_stream = true
+		};
 		sc->addr.addr = (struct addr){ .family = AF_INET, .port = 80 };
 		sc->rt = server_new(f->be, name);
 		assert_non_null(sc->rt);

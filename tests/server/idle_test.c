@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Idle connections: order, limits, takeover, dead ones, closing; and two workers that steal from each other. */
+/* Idle connections: order, limits, takeover, dead ones, closing; and two workers that steal from
+ * each other. */
 #include "farm.h"
 
 #include <errno.h>
@@ -179,7 +180,8 @@ static void test_dead_ones(void **state)
 	close(peer[1]);
 	turn(0);
 	assert_int_equal(s->n_idle, 2);
-	assert_int_equal(send(peer[0], "x", 1, 0), 1); /* a server that talks unasked is not to be trusted */
+	assert_int_equal(
+		send(peer[0], "x", 1, 0), 1); /* a server that talks unasked is not to be trusted */
 	turn(0);
 	assert_int_equal(s->n_idle, 1);
 	assert_true(is_closed(peer[0]));
@@ -226,7 +228,7 @@ static void test_close_all(void **state)
 /* --- two workers --- */
 
 #define N_ROUNDS 5000
-#define N_CONNS	 8
+#define N_CONNS  8
 
 struct stealer {
 	struct mail mail;

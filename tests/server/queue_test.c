@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Slots and queues: limits, order of grants, leaving, servers that go down; and many streams on two workers. */
+/* Slots and queues: limits, order of grants, leaving, servers that go down; and many streams on two
+ * workers. */
 #include "farm.h"
 
 #include <errno.h>
@@ -129,7 +130,8 @@ static void test_maxqueue(void **state)
 	farm_close(&f);
 }
 
-/* Those who wait for a server that goes down choose anew; one that comes up serves the backend's queue. */
+/* Those who wait for a server that goes down choose anew; one that comes up serves the backend's
+ * queue. */
 static void test_down_and_up(void **state)
 {
 	struct pend_conn p[3];
@@ -198,7 +200,8 @@ static void test_dynamic_limit(void **state)
 {
 	static const struct {
 		uint32_t served, max;
-	} cases[] = { { 0, 10 }, { 100, 10 }, { 500, 50 }, { 999, 99 }, { 1000, 100 }, { 5000, 100 } };
+	} cases[] = { { 0, 10 }, { 100, 10 }, { 500, 50 }, { 999, 99 }, { 1000, 100 },
+		{ 5000, 100 } };
 	struct server *s;
 	struct farm f;
 
