@@ -284,6 +284,10 @@ static int resolve(const struct parse *x, struct slice host)
 	uint16_t port = a->port;
 	int err = getaddrinfo(x->out->host, NULL, &hints, &res);
 
+	if (err && x->p->ignore_unresolved && !(x->flags & ADDR_P_BIND)) {
+		a->family = 0; /* -dr: whoever uses it sees to that */
+		return 0;
+	}
 	if (err)
 		return bad(x, host, "'%s' cannot be resolved: %s", x->out->host,
 			err == EAI_SYSTEM ? strerror(errno) : gai_strerror(err));

@@ -8,6 +8,7 @@
  */
 #include <lb/proxy/global.h>
 
+#include <lb/config/env.h>
 #include <lb/proxy/bind.h>
 #include <lb/sample/vars.h>
 
@@ -96,6 +97,20 @@ static int parse_description(
 	g->description = sb.is_truncated ? NULL : arena_strdup(p->arena, sb.ptr);
 	strbuf_fini(&sb);
 	return g->description ? 0 : cfg_error(p, NULL, "out of memory");
+}
+
+static int parse_localpeer(struct cfg_parser *p, void *obj, struct cfg_args *args,
+	const struct cfg_kw *kw)
+{
+	struct global_conf *g = obj;
+	const struct cfg_word *w = cfg_next(args);
+
+	if (!w->len)
+		return cfg_error(p, w, "the name of a peer cannot be empty");
+	g->localpeer = w->str;
+	if (cfg_env_set("HAPROXY_LOCALPEER", w->str) < 0 || cfg_env_set("LB_LOCALPEER", w->str) < 0)
+		return cfg_error(p, NULL, "out of memory");
+	return 0;
 }
 
 /* setcap <name>[,<name>...]: kept when privileges are dropped */
@@ -370,23 +385,16 @@ static const struct cfg_kw global_kws[] = {
 	{ .name = "h1-accept-payload-with-any-method", GLOBAL, .type = CFG_T_FLAG,
 	  .offset = OFF(tune.accept_payload_any_method), .usage = "h1-accept-payload-with-any-method",
 	  .help = "let GET, HEAD and DELETE requests of HTTP/1.0 have a body" },
-	{ .name = "h1-do-not-close-on-insecure-transfer-encoding", GLOBAL, .type = CFG_T_FLAG,
-	  .offset = OFF(tune.do_not_close_on_insecure_te),
-	  .usage = "h1-do-not-close-on-insecure-transfer-encoding",
-	  .help = "keep the connection after a message with an odd Transfer-Encoding that was accepted" },
 	{ .name = "hard-stop-after", GLOBAL, .type = CFG_T_DURATION, .offset = OFF(tune.hard_stop_after_ms),
 	  .usage = "hard-stop-after <time>", .help = "longest time that a soft stop may take" },
-	{ .name = "harden.reject-privileged-ports.tcp", GLOBAL, .type = CFG_T_ON_OFF,
-	  .offset = OFF(tune.reject_privileged_ports_tcp), .usage = "harden.reject-privileged-ports.tcp on|off",
-	  .help = "refuse TCP clients whose source port is below 1024" },
 	{ .name = "insecure-fork-wanted", GLOBAL, .type = CFG_T_FLAG, .can_negate = true,
 	  .offset = OFF(insecure_fork), .usage = "insecure-fork-wanted",
 	  .help = "let the process create others after it has dropped its privileges" },
 	{ .name = "insecure-setuid-wanted", GLOBAL, .type = CFG_T_FLAG, .can_negate = true,
 	  .offset = OFF(insecure_setuid), .usage = "insecure-setuid-wanted",
 	  .help = "let programs that it starts gain privileges" },
-	{ .name = "localpeer", GLOBAL, .type = CFG_T_STRING, .offset = OFF(localpeer),
-	  .usage = "localpeer <name>", .help = "this process's name among peers, as with -L" },
+	{ .name = "localpeer", GLOBAL, ARGS(1, 1), .parse = parse_localpeer, .usage = "localpeer <name>",
+	  .help = "this process's name among peers, as with -L; also in HAPROXY_LOCALPEER" },
 	{ .name = "log", GLOBAL, ARGS(0, 255), .can_negate = true, .parse = parse_log,
 	  .usage = "log <address> [len <n>] [format <f>] [sample <r>:<n>] <facility> [<max> [<min>]]",
 	  .help = "where log lines go" },
@@ -428,17 +436,10 @@ static const struct cfg_kw global_kws[] = {
 	  .help = "run on the CPUs of the first NUMA node, unless nbthread or the affinity say more" },
 	{ .name = "pidfile", GLOBAL, .type = CFG_T_STRING, .offset = OFF(pidfile),
 	  .usage = "pidfile <file>", .help = "file that gets the process's id, as with -p" },
-	{ .name = "pp2-never-send-local", GLOBAL, .type = CFG_T_FLAG, .offset = OFF(tune.pp2_never_send_local),
-	  .usage = "pp2-never-send-local",
-	  .help = "checks with PROXY v2 name their addresses instead of saying LOCAL" },
 	{ .name = "prealloc-fd", GLOBAL, .type = CFG_T_FLAG, .can_negate = true, .offset = OFF(prealloc_fd),
 	  .usage = "prealloc-fd", .help = "let the kernel make its descriptor table full size at start" },
 	{ .name = "quiet", GLOBAL, .type = CFG_T_FLAG, .offset = OFF(quiet),
 	  .usage = "quiet", .help = "say nothing at start, as with -q" },
-	{ .name = "server-state-base", GLOBAL, .type = CFG_T_STRING, .offset = OFF(server_state_base),
-	  .usage = "server-state-base <folder>", .help = "folder of files with servers' states" },
-	{ .name = "server-state-file", GLOBAL, .type = CFG_T_STRING, .offset = OFF(server_state_file),
-	  .usage = "server-state-file <file>", .help = "file with the states of all servers" },
 	{ .name = "set-dumpable", GLOBAL, ARGS(0, 1), .parse = parse_set_dumpable,
 	  .usage = "set-dumpable [on|off]", .help = "let the kernel write a core file after a crash" },
 	{ .name = "set-var", GLOBAL, ARGS(2, 255), .parse = parse_set_var,

@@ -212,6 +212,13 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("wurfl-data-file", NO_DEVICES),
 	REFUSED("wurfl-information-list", NO_DEVICES),
 	REFUSED("wurfl-information-list-separator", NO_DEVICES),
+	REFUSED("h1-do-not-close-on-insecure-transfer-encoding", "a message with such a Transfer-Encoding is refused, so no connection goes on after it; remove this line"),
+	REFUSED("pp2-never-send-local", "checks with PROXY v2 always say what the connection is; remove this line"),
+	REFUSED("server-state-base", "the states of servers survive a reload, as the process stays the same; remove this line"),
+	REFUSED("server-state-file", "the states of servers survive a reload, as the process stays the same; remove this line"),
+	REFUSED("tune.idletimer", "streams are not told apart by idleness; remove this line"),
+	REFUSED("tune.max-rules-at-once", "rules run through without a pause; remove this line"),
+	REFUSED("tune.recv_enough", "a read takes what the buffer holds; choose that with 'tune.bufsize'"),
 };
 LB_REGISTER_CFG(refused_kws);
 /* clang-format on */

@@ -27,20 +27,6 @@ static int parse_bufsize(
 	if (cfg_size(p, cfg_next(args), 1024, 16 << 20, &n) < 0)
 		return -1;
 	g->tune.bufsize = (uint32_t)(n + 15) & ~15u; /* pointers in it stay aligned */
-	if (g->tune.maxrewrite > g->tune.bufsize / 2)
-		g->tune.maxrewrite = g->tune.bufsize / 2;
-	return 0;
-}
-
-static int parse_maxrewrite(
-	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
-{
-	struct global_conf *g = obj;
-	uint64_t n;
-
-	if (cfg_size(p, cfg_next(args), 0, 16 << 20, &n) < 0)
-		return -1;
-	g->tune.maxrewrite = (uint32_t)LB_MIN(n, g->tune.bufsize / 2);
 	return 0;
 }
 
@@ -63,6 +49,8 @@ static int parse_fixed(
 	static const struct {
 		const char *kw, *values[3], *why;
 	} fixed[] = {
+		{ "harden.reject-privileged-ports.tcp", { "off" },
+			"say 'tcp-request connection reject if { src_port lt 1024 }' in the frontends concerned" },
 		{ "tune.fd.edge-triggered", { "on" },
 			"descriptors are always watched edge-triggered" },
 		{ "tune.listener.multi-queue", { "on", "fair" },
@@ -100,6 +88,8 @@ static int parse_fixed(
 
 /* clang-format off */
 static const struct cfg_kw tune_kws[] = {
+	{ .name = "harden.reject-privileged-ports.tcp", GLOBAL, ONE, .parse = parse_fixed,
+	  .usage = "harden.reject-privileged-ports.tcp off", .help = "low source ports are refused by rules, where wanted" },
 	{ .name = "profiling.memory", GLOBAL, ONE, .parse = parse_fixed, .usage = "profiling.memory off",
 	  .help = "memory is not profiled" },
 	{ .name = "profiling.tasks", GLOBAL, ONE, .parse = parse_fixed, .usage = "profiling.tasks auto|off",
@@ -117,22 +107,18 @@ static const struct cfg_kw tune_kws[] = {
 	UINT("tune.http.maxhdr", http_maxhdr, 1, 32767, "most header fields of a message; 101"),
 	{ .name = "tune.idle-pool.shared", GLOBAL, .type = CFG_T_ON_OFF, .offset = OFF(idle_pool_shared),
 	  .usage = "tune.idle-pool.shared on|off", .help = "threads take idle server connections from each other; on" },
-	{ .name = "tune.idletimer", GLOBAL, .type = CFG_T_DURATION, .offset = OFF(idletimer_ms), .max = 65535,
-	  .usage = "tune.idletimer <time>", .help = "silence after which a stream counts as idle; 1s" },
 	{ .name = "tune.listener.multi-queue", GLOBAL, ONE, .parse = parse_fixed,
 	  .usage = "tune.listener.multi-queue on|fair", .help = "connections always go to the least loaded thread" },
-	UINT("tune.max-rules-at-once", max_rules_at_once, 0, INT32_MAX, "rules run before others get their turn; 50"),
 	{ .name = "tune.maxaccept", GLOBAL, ONE, .parse = parse_maxaccept, .usage = "tune.maxaccept <number>",
 	  .help = "connections accepted at once per listener and thread; 64, -1 for no limit" },
 	UINT("tune.maxpollevents", max_poll_events, 1, 1000000, "events taken from the poller at once; 200"),
-	{ .name = "tune.maxrewrite", GLOBAL, ONE, .parse = parse_maxrewrite, .usage = "tune.maxrewrite <size>",
-	  .help = "bytes of a buffer kept free for changed headers; 1024, at most half of tune.bufsize" },
+	{ .name = "tune.maxrewrite", GLOBAL, .type = CFG_T_IGNORED, .usage = "tune.maxrewrite <size>",
+	  .help = "changes to a head need no room in its buffer" },
 	SIZE("tune.notsent-lowat.client", notsent_lowat_client, INT32_MAX, "unsent bytes kept in a client's socket; 0: the kernel's"),
 	SIZE("tune.notsent-lowat.server", notsent_lowat_server, INT32_MAX, "unsent bytes kept in a server's socket; 0: the kernel's"),
 	SIZE("tune.pipesize", pipesize, 1 << 30, "size of pipes for splicing; 0: the kernel's"),
 	SIZE("tune.rcvbuf.client", rcvbuf_client, INT32_MAX, "receive buffer of client sockets; 0: the kernel's"),
 	SIZE("tune.rcvbuf.server", rcvbuf_server, INT32_MAX, "receive buffer of server sockets; 0: the kernel's"),
-	SIZE("tune.recv_enough", recv_enough, INT32_MAX, "bytes after which reading stops for a turn; 10136"),
 	UINT("tune.runqueue-depth", runqueue_depth, 1, 1000000, "tasks run in one turn of the loop; 200"),
 	{ .name = "tune.sched.low-latency", GLOBAL, ONE, .parse = parse_fixed,
 	  .usage = "tune.sched.low-latency off", .help = "tasks run in the order in which they were woken" },

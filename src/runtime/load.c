@@ -104,6 +104,17 @@ static int load_master_socket(struct cfg_parser *p)
 	return r;
 }
 
+/* What one setting says about another section. */
+static void apply_bounds(struct config *c)
+{
+	uint32_t cookie = c->global.tune.http_cookielen;
+
+	for (unsigned i = 0; i < c->n_proxies; i++) {
+		if (c->proxies[i]->cookie_capture.len > cookie)
+			c->proxies[i]->cookie_capture.len = cookie;
+	}
+}
+
 static void apply_args(struct config *c)
 {
 	const struct process_args *a = &lb_process.args;
@@ -142,6 +153,7 @@ int process_load(struct cfg_parser *p)
 	cfg_load(p, a->paths, a->n_paths);
 	load_master_socket(p);
 	apply_args(p->config);
+	apply_bounds(p->config);
 	if (config_resolve(p) == 0 &&
 		(export_sockets("CLI", g->stats_sockets, g->n_stats_sockets) < 0 ||
 			export_sockets("MASTER_CLI", lb_process.master_binds,

@@ -66,6 +66,23 @@ static int activate(struct cfg_parser *p, struct config *c, struct strbuf *summa
 	return r;
 }
 
+void process_mark_unresolved(const struct config *c)
+{
+	for (unsigned i = 0; i < c->n_proxies; i++) {
+		const struct proxy *px = c->proxies[i];
+
+		for (unsigned s = 0; s < px->n_servers; s++) {
+			const struct server_conf *sc = px->servers[s];
+			bool is_missing = sc->addr.host && !sc->addr.addr.family;
+			bool was_missing = sc->rt && sc->rt->admin & SRV_ADM_RMAINT;
+
+			if (sc->rt && is_missing != was_missing)
+				server_set_admin(sc->rt, is_missing ? SRV_ADM_RMAINT : 0,
+					is_missing ? 0 : SRV_ADM_RMAINT, "name resolution");
+		}
+	}
+}
+
 static int load_and_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary)
 {
 	struct config *old = lb_config;
@@ -77,6 +94,7 @@ static int load_and_activate(struct cfg_parser *p, struct config *c, struct strb
 	if (activate(p, c, summary) < 0)
 		return -1;
 	apply_tune(&c->global.tune);
+	process_mark_unresolved(c);
 	global_set_vars(c, old);
 	return 0;
 }

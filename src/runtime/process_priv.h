@@ -46,6 +46,10 @@ struct cfg_parser process_parser(struct config *c, struct cfg_diag *diag);
 /* Reports each setting that differs from the generation in force and cannot change. 0 or -1. */
 int process_check_fixed(struct cfg_parser *p, const struct global_conf *now);
 
+/* --- process.c --- */
+/* Servers whose names could not be looked up (-dr) are in maintenance until a reload finds them. */
+void process_mark_unresolved(const struct config *c);
+
 /* --- limits.c --- */
 /* Works out maxconn and the descriptors it takes, raises the limits. 0 or -1 (reported). */
 int limits_apply(struct cfg_parser *p, struct config *c);

@@ -268,6 +268,7 @@ static int start(struct cfg_parser *p, struct config *c)
 	notify_open(lb_process.args.notify || getenv("NOTIFY_SOCKET"));
 	if (activate(p, c) < 0)
 		return -1;
+	process_mark_unresolved(c);
 	global_set_vars(c, NULL);
 	if (write_pidfile(p, g->pidfile) < 0 || privileges_drop(p, g) < 0)
 		return -1;
