@@ -66,9 +66,6 @@ const struct prom_metric prom_process[] = {
 	G("pool_allocated_bytes", INFO_POOL_ALLOC_BYTES, NUMBER),
 	G("pool_used_bytes", INFO_POOL_USED_BYTES, NUMBER),
 	G("start_time_seconds", INFO_START_TIME_SEC, NUMBER),
-	C("total_warnings", INFO_TOTAL_WARNINGS, NUMBER),
-	G("patterns_added_total", INFO_PATTERNS_ADDED, NUMBER),
-	G("patterns_freed_total", INFO_PATTERNS_FREED, NUMBER),
 	G("nb_thread_groups", INFO_NB_THREAD_GROUPS, NUMBER),
 };
 const unsigned prom_n_process = LB_ARRAY_LEN(prom_process);

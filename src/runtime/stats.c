@@ -177,8 +177,6 @@ static void set_fe_rates(struct stat_row *r, const struct counters *c)
 	set_u32(r, ST_CONN_RATE, c->conn_rate.cur);
 	set_u32(r, ST_CONN_RATE_MAX, LB_MAX(c->conn_rate.max, c->conn_rate.cur));
 	set_u64(r, ST_CONN_TOT, c->cum_conn);
-	if (!is_http(r))
-		return;
 	set_u32(r, ST_REQ_RATE, c->req_rate.cur);
 	set_u32(r, ST_REQ_RATE_MAX, LB_MAX(c->req_rate.max, c->req_rate.cur));
 	set_u64(r, ST_REQ_TOT, c->req_tot);
@@ -213,12 +211,12 @@ void stat_fill_frontend(struct stat_row *r, const struct proxy *px)
 	set_u64(r, ST_EREQ, c.ereq);
 	set_u64(r, ST_DCON, c.dcon);
 	set_u64(r, ST_DSES, c.dses);
-	set_u64(r, ST_INTERCEPTED, c.intercepted);
 	set_str(r, ST_STATUS, frontend_status(px));
 	set_fe_rates(r, &c);
 	set_fe_versions(r, &c);
 	set_compression(r, &c);
 	if (is_http(r)) {
+		set_u64(r, ST_INTERCEPTED, c.intercepted);
 		set_responses(r, &c);
 		set_cache(r, &c);
 	}
@@ -295,7 +293,8 @@ static void set_check(struct stat_row *r, const struct server *s, const struct c
 	set_u32(r, ST_CHECK_RISE, k->rise);
 	set_u32(r, ST_CHECK_FALL, k->fall);
 	set_u32(r, ST_CHECK_HEALTH, (uint64_t)LB_MAX(k->health, 0));
-	snprintf(text, sizeof(text), "%s%s", check_is_running(k) ? "* " : "", check_status_name(st));
+	snprintf(
+		text, sizeof(text), "%s%s", check_is_running(k) ? "* " : "", check_status_name(st));
 	set_text(r, ST_CHECK_STATUS, text);
 	set_str(r, ST_CHECK_DESC, check_status_text(st));
 	if (st < CHK_SOCKERR)

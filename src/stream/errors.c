@@ -37,21 +37,39 @@ static bool same(const struct kept_error *a, const struct kept_error *b)
 	return a->is_response == b->is_response && strcmp(a->proxy, b->proxy) == 0;
 }
 
+static bool comes_before(const struct kept_error *a, const struct kept_error *b)
+{
+	if (a->proxy_id != b->proxy_id)
+		return a->proxy_id < b->proxy_id;
+	return a->is_response < b->is_response;
+}
+
+/* In order of proxies, requests before responses. */
+static void insert(struct kept_error *e)
+{
+	struct kept_error *at;
+
+	list_for_each(at, &kept, node)
+		if (comes_before(e, at))
+			break;
+	list_append(&at->node, &e->node); /* in front of at; at the end when at is the head */
+}
+
 /* Control: takes the place of the one before. */
 static void on_arrival(struct mail *m)
 {
 	struct capture_mail *cm = LB_CONTAINER_OF(m, struct capture_mail, mail);
-	struct kept_error *e;
+	struct kept_error *e, *tmp;
 
 	atomic_fetch_sub_explicit(&n_on_the_way, 1, memory_order_relaxed);
-	list_for_each(e, &kept, node)
-		if (same(e, &cm->e)) {
-			list_del(&e->node);
-			kept_free(e);
-			free(LB_CONTAINER_OF(e, struct capture_mail, e));
-			break;
-		}
-	list_append(&kept, &cm->e.node);
+	list_for_each_safe(e, tmp, &kept, node) {
+		if (!same(e, &cm->e))
+			continue;
+		list_del(&e->node);
+		kept_free(e);
+		free(LB_CONTAINER_OF(e, struct capture_mail, e));
+	}
+	insert(&cm->e);
 }
 
 static const struct proxy *frontend_of(const struct endpoint *ep)

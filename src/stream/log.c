@@ -124,11 +124,11 @@ void stream_log(struct stream *s)
 	level = level_of(s);
 	if (!log_is_wanted(&s->fe->log, global_log(s), level))
 		return;
-	count_line(s->fe);
 	if (s->fe->log_format)
 		send_format(s->fe, global_log(s), &s->env, s->fe->log_format, level);
 	else
 		log_connect_from(s, level);
+	count_line(s->fe);
 }
 
 void stream_log_start(struct stream *s)

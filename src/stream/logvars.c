@@ -1,125 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The %variables of log formats that concern connections, requests, responses, times and counts.
+ * The %variables of log formats that concern connections, requests, responses and counts.
  *
  * They work without a stream too (error-log-format of connections that failed before one): then
- * what belongs to a stream is empty or -1. Numbers and dates are never quoted; text is, by the
- * frame.
+ * what belongs to a stream is empty or -1. Numbers are never quoted; text goes through
+ * log_put_text(), which quotes, encodes what could break the line, and puts '-' for what is empty.
  */
 #include <lb/stream/log.h>
 
-#include "stream_priv.h"
+#include "logvars_priv.h"
 
-#include <time.h>
 #include <unistd.h>
 
 #include <lb/core/tune.h>
-
-/* --- dates --- */
-
-static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-	"Oct", "Nov", "Dec" };
-
-struct date_text { /* "21/Nov/2026:03:57:00" and " +0000" of one second */
-	int64_t sec;
-	bool is_set;
-	char text[24], zone[8];
-};
-
-static char *put2(char *p, int v)
-{
-	p[0] = (char)('0' + v / 10 % 10);
-	p[1] = (char)('0' + v % 10);
-	return p + 2;
-}
-
-static void make_date(struct date_text *d, const struct tm *tm, long offset)
-{
-	char *p = put2(d->text, tm->tm_mday);
-	long abs = offset < 0 ? -offset : offset;
-
-	*p++ = '/';
-	memcpy(p, months[tm->tm_mon], 3);
-	p[3] = '/';
-	p = put2(p + 4, (tm->tm_year + 1900) / 100);
-	p = put2(p, tm->tm_year + 1900);
-	*p++ = ':';
-	p = put2(p, tm->tm_hour);
-	*p++ = ':';
-	p = put2(p, tm->tm_min);
-	*p++ = ':';
-	*put2(p, tm->tm_sec) = '\0';
-	d->zone[0] = ' ';
-	d->zone[1] = offset < 0 ? '-' : '+';
-	*put2(put2(d->zone + 2, (int)(abs / 3600)), (int)(abs / 60 % 60)) = '\0';
-}
-
-/* Lines of one turn, and the accept and request of one line, mostly fall into the same second. */
-static const struct date_text *date_of(int64_t us, bool is_local)
-{
-	static __thread struct date_text cache[2];
-	struct date_text *d = &cache[is_local];
-	time_t sec = (time_t)(us / 1000000);
-	struct tm tm;
-
-	if (d->is_set && d->sec == sec)
-		return d;
-	if (is_local)
-		localtime_r(&sec, &tm);
-	else
-		gmtime_r(&sec, &tm);
-	make_date(d, &tm, is_local ? tm.tm_gmtoff : 0);
-	d->sec = sec;
-	d->is_set = true;
-	return d;
-}
-
-static void put_ms(struct strbuf *out, int64_t us)
-{
-	int ms = (int)(us / 1000 % 1000);
-	char text[3];
-
-	text[0] = (char)('0' + ms / 100);
-	put2(text + 1, ms % 100);
-	strbuf_add(out, text, 3);
-}
-
-char *log_date_ms(char *dst, int64_t us)
-{
-	struct strbuf sb = strbuf_fixed(dst, 32);
-
-	strbuf_adds(&sb, date_of(us, true)->text);
-	strbuf_addc(&sb, '.');
-	put_ms(&sb, us);
-	return dst;
-}
-
-static void put_date_ms(struct strbuf *out, int64_t us)
-{
-	strbuf_add(out, date_of(us, true)->text, 20);
-	strbuf_addc(out, '.');
-	put_ms(out, us);
-}
-
-static void put_date_zone(struct strbuf *out, int64_t us, bool is_local)
-{
-	const struct date_text *d = date_of(us, is_local);
-
-	strbuf_add(out, d->text, 20);
-	strbuf_add(out, d->zone, 6);
-}
-
-static int64_t accept_us(const struct smp_env *env)
-{
-	return env->sess ? env->sess->accept_us : wall_us();
-}
-
-static int64_t request_us(const struct smp_env *env)
-{
-	return env->strm ? env->strm->t.request_us : accept_us(env);
-}
-
-#define PUT(name) static void put_##name(struct strbuf *out, struct smp_env *env, unsigned flags)
 
 PUT(nothing)
 {
@@ -131,127 +24,19 @@ PUT(dash)
 	log_put_text(out, SLICE(""), flags);
 }
 
-PUT(t)
-{
-	put_date_ms(out, accept_us(env));
-}
-
-PUT(T)
-{
-	put_date_zone(out, accept_us(env), false);
-}
-
-PUT(Tl)
-{
-	put_date_zone(out, accept_us(env), true);
-}
-
-PUT(Ts)
-{
-	if (flags & LF_HEX)
-		strbuf_printf(out, "%04X", (unsigned)(accept_us(env) / 1000000));
-	else
-		strbuf_add_int(out, accept_us(env) / 1000000);
-}
-
-PUT(accept_ms)
-{
-	if (flags & LF_HEX)
-		strbuf_printf(out, "%02X", (unsigned)(accept_us(env) / 1000 % 1000));
-	else
-		put_ms(out, accept_us(env));
-}
-
-PUT(tr)
-{
-	put_date_ms(out, request_us(env));
-}
-
-PUT(trg)
-{
-	put_date_zone(out, request_us(env), false);
-}
-
-PUT(trl)
-{
-	put_date_zone(out, request_us(env), true);
-}
-
-/* --- times, see stream_times_log() --- */
-
-void stream_times_log(const struct stream *s, struct log_times *lt)
-{
-	const struct stream_times *t = &s->t;
-	int32_t request = LB_MAX(t->request, 0),
-		end = t->close >= 0 ? t->close : stream_elapsed_ms(s);
-	int32_t before = LB_MAX(t->handshake, 0) + LB_MAX(t->idle, 0);
-
-	lt->Th = LB_MAX(t->handshake, 0);
-	lt->Ti = LB_MAX(t->idle, 0);
-	lt->TR = t->request;
-	lt->Tq = t->request >= 0 ? before + t->request : -1;
-	lt->Tw = t->queue >= 0 ? LB_MAX(t->queue - request, 0) : -1;
-	lt->Tc = t->connect >= 0 ? t->connect - LB_MAX(t->queue, 0) : -1;
-	lt->Tr = t->data >= 0 ? t->data - LB_MAX(t->connect, 0) : -1;
-	if (s->is_http)
-		lt->Td = t->data >= 0 ? end - t->data : -1;
-	else
-		lt->Td = t->connect >= 0 ? end - t->connect : -1;
-	lt->Ta = end;
-	lt->Tu = end + lt->Th;
-	/* in TCP mode the stream begins with the connection */
-	lt->Tt = s->is_http ? end + before : end;
-}
-
-static struct log_times times_of(const struct smp_env *env)
-{
-	struct log_times lt = { -1, -1, -1, -1, -1, -1, -1, -1, -1, -1, -1 };
-
-	if (env->strm)
-		stream_times_log(env->strm, &lt);
-	return lt;
-}
-
-/* '+' in front of what will grow: the line is written before the end. */
-static void put_plus(struct strbuf *out, const struct smp_env *env)
-{
-	if (env->strm && env->strm->t.close < 0)
-		strbuf_addc(out, '+');
-}
-
-#define PUT_TIME(name)                                   \
-	PUT(name)                                        \
-	{                                                \
-		strbuf_add_int(out, times_of(env).name); \
-	}
-#define PUT_TIME_PLUS(name)                              \
-	PUT(name)                                        \
-	{                                                \
-		put_plus(out, env);                      \
-		strbuf_add_int(out, times_of(env).name); \
-	}
-
-PUT_TIME(Th)
-PUT_TIME(Ti)
-PUT_TIME(TR)
-PUT_TIME(Tq)
-PUT_TIME(Tw)
-PUT_TIME(Tc)
-PUT_TIME(Tr)
-PUT_TIME(Td)
-PUT_TIME_PLUS(Ta)
-PUT_TIME_PLUS(Tt)
-PUT_TIME_PLUS(Tu)
-
 /* --- connections --- */
 
 static const struct addr *client_src(const struct smp_env *env)
 {
+	if (env->src)
+		return env->src;
 	return env->fc ? conn_get_src(env->fc) : NULL;
 }
 
 static const struct addr *client_dst(const struct smp_env *env)
 {
+	if (env->dst)
+		return env->dst;
 	return env->fc ? conn_get_dst(env->fc) : NULL;
 }
 
@@ -440,9 +225,10 @@ PUT(OG)
 
 /* --- counts --- */
 
+/* At its end a stream does not count itself any more. */
 static uint32_t without_own(uint32_t n, const struct stream *s)
 {
-	return n - (n && s && s->uses_server);
+	return n - (n && s && s->uses_server && s->t.close >= 0);
 }
 
 PUT(ac)
@@ -457,14 +243,17 @@ PUT(fc)
 	strbuf_add_uint(out, rt ? atomic_load_explicit(&rt->n_fe_conns, memory_order_relaxed) : 0);
 }
 
+/* Those on servers and those in the queue: two words that other workers write anyway. */
 PUT(bc)
 {
 	const struct proxy_rt *rt = env->strm && env->strm->be ? env->strm->be->rt : NULL;
+	uint32_t n = 0;
 
-	strbuf_add_uint(
-		out, rt ? without_own(atomic_load_explicit(&rt->n_served, memory_order_relaxed),
-				  env->strm)
-			: 0);
+	if (rt)
+		n = without_own(
+			    atomic_load_explicit(&rt->n_served, memory_order_relaxed), env->strm) +
+		    atomic_load_explicit(&rt->n_queued, memory_order_relaxed);
+	strbuf_add_uint(out, n);
 }
 
 PUT(sc)
@@ -505,14 +294,18 @@ PUT(lc)
 
 /* --- the exchange --- */
 
+/* So far, when the line is written before the end: what the server has sent. */
+static uint64_t bytes_so_far(const struct stream *s)
+{
+	return s->backend ? s->backend->wire_in : s->client ? s->client->wire_out : 0;
+}
+
 PUT(B)
 {
 	const struct stream *s = env->strm;
 
 	put_plus(out, env);
-	strbuf_add_uint(out, !s                            ? 0
-			     : s->t.close < 0 && s->client ? s->client->wire_out
-							   : s->bytes_out);
+	strbuf_add_uint(out, !s ? 0 : s->t.close < 0 ? bytes_so_far(s) : s->bytes_out);
 }
 
 PUT(U)
@@ -596,28 +389,41 @@ static void put_capture_list(struct strbuf *out, const struct slice *v, unsigned
 	}
 }
 
+static const struct stream *with_captures(const struct smp_env *env)
+{
+	return env->strm && !is_bad_request(env->strm) ? env->strm : NULL;
+}
+
 PUT(hr)
 {
-	if (env->strm)
-		put_captures(out, env->strm->req_caps, env->strm->fe->n_req_captures, flags);
+	const struct stream *s = with_captures(env);
+
+	if (s)
+		put_captures(out, s->req_caps, s->fe->n_req_captures, flags);
 }
 
 PUT(hs)
 {
-	if (env->strm)
-		put_captures(out, env->strm->res_caps, env->strm->fe->n_res_captures, flags);
+	const struct stream *s = with_captures(env);
+
+	if (s)
+		put_captures(out, s->res_caps, s->fe->n_res_captures, flags);
 }
 
 PUT(hrl)
 {
-	if (env->strm)
-		put_capture_list(out, env->strm->req_caps, env->strm->fe->n_req_captures, flags);
+	const struct stream *s = with_captures(env);
+
+	if (s)
+		put_capture_list(out, s->req_caps, s->fe->n_req_captures, flags);
 }
 
 PUT(hsl)
 {
-	if (env->strm)
-		put_capture_list(out, env->strm->res_caps, env->strm->fe->n_res_captures, flags);
+	const struct stream *s = with_captures(env);
+
+	if (s)
+		put_capture_list(out, s->res_caps, s->fe->n_res_captures, flags);
 }
 
 /* --- the request line --- */
@@ -691,34 +497,9 @@ PUT_REQUEST(HV, r.version)
 
 /* --- the table --- */
 
-/* Wherever they stand, they say what is known by then: so none asks for a place. */
-#define VAR(var, fn, m)                                                                           \
-	{                                                                                         \
-		.name = var, .mode = m, .put = fn, .self_quoted = true, .need = SMP_NEED_INTERNAL \
-	}
-
 /* clang-format off */
 static const struct logvar_kw logvars[] = {
 	VAR("o", put_nothing, '-'),
-	VAR("t", put_t, '-'),
-	VAR("T", put_T, '-'),
-	VAR("Tl", put_Tl, '-'),
-	VAR("Ts", put_Ts, '-'),
-	VAR("ms", put_accept_ms, '-'),
-	VAR("tr", put_tr, 'H'),
-	VAR("trg", put_trg, 'H'),
-	VAR("trl", put_trl, 'H'),
-	VAR("Ta", put_Ta, 'H'),
-	VAR("Tc", put_Tc, '-'),
-	VAR("Td", put_Td, '-'),
-	VAR("Th", put_Th, '-'),
-	VAR("Ti", put_Ti, 'H'),
-	VAR("Tq", put_Tq, 'H'),
-	VAR("TR", put_TR, 'H'),
-	VAR("Tr", put_Tr, 'H'),
-	VAR("Tt", put_Tt, '-'),
-	VAR("Tu", put_Tu, '-'),
-	VAR("Tw", put_Tw, '-'),
 	VAR("B", put_B, '-'),
 	VAR("U", put_U, '-'),
 	VAR("ST", put_ST, '-'),
