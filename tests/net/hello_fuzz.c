@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Every fetch on waiting bytes, in both directions, over what the fuzzer sends, in two pieces. */
+#include <lb/core/buf.h>
 #include <lb/core/pool.h>
 #include <lb/core/thread.h>
 #include <lb/core/tune.h>
