@@ -58,8 +58,8 @@ const struct cfg_word *rule_need(
 	const struct cfg_word *w = cfg_next(args);
 
 	if (!w)
-		cfg_error(p, cfg_last(args), "'%s %s' expects %s", ruleset_name(r->set),
-			r->kw->name, what);
+		cfg_error(p, cfg_last(args), "'%s %.*s' expects %s", ruleset_name(r->set),
+			(int)strcspn(r->kw->name, "*"), r->kw->name, what);
 	return w;
 }
 

@@ -33,6 +33,8 @@ static void refusals(void **state)
 		{ "http-request set-var(txn.x,ifbig) int(1)",
 			"expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, "
 			"ifgt or iflt, got 'ifbig'" },
+		{ "http-request set-var-fmt(txn.x)",
+			"'http-request set-var-fmt' expects a log format" },
 		{ "http-request unset-var(txn.x,ifset)", "'unset-var' takes no conditions" },
 		{ "http-request set-var() int(1)",
 			"a variable is written in parentheses: set-var(<name>[,<cond>...]) <expr> "
@@ -53,9 +55,9 @@ static void unreachable(void **state)
 {
 	assert_int_equal(load("  http-request deny\n  http-request set-header a b\n"), 0);
 	assert_int_equal(fix.diag.n_warnings, 1);
-	assert_non_null(strstr(
-		fix.diag.text.ptr, "t.cfg:3:3: warning: in rules: this rule is never reached: "
-				   "'http-request deny' before it is final and has no condition"));
+	assert_non_null(strstr(fix.diag.text.ptr,
+		"t.cfg:3:3: warning: in rules: this rule is never reached: "
+		"'http-request deny' before it is final and has no condition"));
 	assert_non_null(strstr(fix.diag.text.ptr, "t.cfg:2"));
 	load_ok("  http-request deny if { path /x }\n  http-request allow\n");
 	load_ok("  http-request set-header a b\n  http-request allow\n");
