@@ -30,6 +30,12 @@ static struct conn *open_conn(struct server *s, int *peer)
 	return c;
 }
 
+/* As if @n streams had lately been busy at once. */
+static void want(struct server *s, unsigned n)
+{
+	atomic_store(&s->n_used_conns, n);
+}
+
 static bool is_closed(int peer)
 {
 	char b;
@@ -55,6 +61,7 @@ static void test_newest_first(void **state)
 	farm_open(&f, "roundrobin", 1, NULL);
 	farm_apply(&f);
 	s = f.conf[0].rt;
+	want(s, 1000);
 	play(0);
 	assert_null(idle_take(s, &f.conf[0], false));
 	for (int i = 0; i < 3; i++) {
@@ -87,6 +94,7 @@ static void test_limits(void **state)
 	farm_open(&f, "roundrobin", 1, NULL);
 	farm_apply(&f);
 	s = f.conf[0].rt;
+	want(s, 1000);
 	play(0);
 	c = open_conn(s, &peer);
 	f.conf[0].pool_max_conn = 0;
@@ -116,6 +124,35 @@ static void test_limits(void **state)
 	farm_close(&f);
 }
 
+/* No more are kept than were lately busy at once; but each worker may keep one. */
+static void test_need(void **state)
+{
+	struct conn *c[3];
+	struct server *s;
+	struct farm f;
+	int peer[3];
+
+	farm_open(&f, "roundrobin", 1, NULL);
+	farm_apply(&f);
+	s = f.conf[0].rt;
+	play(0);
+	for (int i = 0; i < 3; i++)
+		c[i] = open_conn(s, &peer[i]);
+	assert_true(idle_put(c[0], &f.conf[0]));
+	assert_true(idle_put(c[1], &f.conf[0])); /* as if a stream were just leaving it */
+	assert_false(idle_put(c[2], &f.conf[0]));
+	play(1);
+	assert_true(idle_put(c[2], &f.conf[0]));
+	idle_close_all(s);
+	turn(0);
+	turn(1);
+	assert_int_equal(s->n_idle, 0);
+	for (int i = 0; i < 3; i++)
+		close(peer[i]);
+	play(2);
+	farm_close(&f);
+}
+
 static void test_takeover(void **state)
 {
 	struct server *s;
@@ -126,6 +163,7 @@ static void test_takeover(void **state)
 	farm_open(&f, "roundrobin", 1, NULL);
 	farm_apply(&f);
 	s = f.conf[0].rt;
+	want(s, 1000);
 	play(0);
 	c = open_conn(s, &peer);
 	assert_true(idle_put(c, &f.conf[0]));
@@ -170,6 +208,7 @@ static void test_dead_ones(void **state)
 	farm_open(&f, "roundrobin", 1, NULL);
 	farm_apply(&f);
 	s = f.conf[0].rt;
+	want(s, 1000);
 	play(0);
 	for (int i = 0; i < 3; i++) {
 		c[i] = open_conn(s, &peer[i]);
@@ -206,6 +245,7 @@ static void test_close_all(void **state)
 	farm_open(&f, "roundrobin", 1, NULL);
 	farm_apply(&f);
 	s = f.conf[0].rt;
+	want(s, 1000);
 	for (unsigned i = 0; i < 200; i++) {
 		play(i % 2);
 		assert_true(idle_put(open_conn(s, &peer[i]), &f.conf[0]));
@@ -269,6 +309,7 @@ static void test_two_workers(void **state)
 
 	farm_open(&f, "roundrobin", 1, NULL);
 	farm_apply(&f);
+	want(f.conf[0].rt, 1000);
 	rcu_thread_offline();
 	assert_int_equal(threads_start(), 0);
 	rcu_thread_online();
@@ -303,6 +344,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_newest_first),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_need),
 		cmocka_unit_test(test_takeover),
 		cmocka_unit_test(test_dead_ones),
 		cmocka_unit_test(test_close_all),
