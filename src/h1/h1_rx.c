@@ -126,10 +126,17 @@ static enum h1_result bad_head(struct h1s *s)
 /* The head fills all that a head may fill. */
 static enum h1_result too_large(struct h1s *s)
 {
-	s->parser.err = "message head is larger than tune.bufsize allows";
+	s->parser.err = "message head is larger than tune.bufsize less tune.maxrewrite";
 	s->parser.err_pos = s->parser.pos;
 	s->parser.status = s->c->conn->is_server_side ? 502 : s->parser.state == 0 ? 414 : 431;
 	return bad_head(s);
+}
+
+/* tune.maxrewrite: room kept for what rules add, so that the head still fits a buffer on its way
+ * out. */
+static uint32_t head_max(void)
+{
+	return buf_size() - LB_MIN(lb_tune.maxrewrite, buf_size() / 2);
 }
 
 static bool is_protected(enum http_hid id)
@@ -232,6 +239,21 @@ static bool is_interim(const struct http_msg *m)
 	return m->is_response && m->status < 200 && m->status != 101;
 }
 
+/* option http-use-proxy-header: clients of a proxy say Proxy-Connection where they mean Connection.
+ */
+static void obey_proxy_connection(struct http_msg *m)
+{
+	if (!(m->flags & HTTP_MF_ABSOLUTE))
+		return;
+	m->flags |= HTTP_MF_USE_PROXY_HDR;
+	if (http_has(m, HDR_CONNECTION) || !http_has(m, HDR_PROXY_CONNECTION))
+		return;
+	if (http_has_token(m, HDR_PROXY_CONNECTION, SLICE("close")))
+		m->flags &= (uint16_t)~HTTP_MF_KEEP_ALIVE;
+	else if (http_has_token(m, HDR_PROXY_CONNECTION, SLICE("keep-alive")))
+		m->flags |= HTTP_MF_KEEP_ALIVE;
+}
+
 static enum h1_result head_done(struct h1s *s)
 {
 	struct http_msg *m = s->msg;
@@ -246,6 +268,8 @@ static enum h1_result head_done(struct h1s *s)
 			return bad(s, 502);
 		return H1_DONE;
 	}
+	if (!m->is_response && s->conf->use_proxy_header)
+		obey_proxy_connection(m);
 	s->keep = (m->flags & HTTP_MF_KEEP_ALIVE) && !(m->flags & HTTP_MF_BAD_FRAMING) &&
 		  (s->keep || !m->is_response);
 	h1_rx_begin_body(s);
@@ -268,10 +292,12 @@ enum h1_result h1_read_head(struct h1s *s)
 					       parse_flags(s))
 				     : h1_parse_request(&s->parser, s->msg, at, buf_len(c->rx),
 					       parse_flags(s));
-			if (res == H1_DONE)
+			if (res == H1_DONE && s->parser.pos <= head_max())
 				return head_done(s);
 			if (res == H1_BAD)
 				return bad_head(s);
+			if (res == H1_DONE || buf_len(c->rx) > head_max())
+				return too_large(s);
 		}
 		if (!c->conn->can_recv || c->conn->is_eof)
 			return H1_MORE;

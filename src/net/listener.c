@@ -17,6 +17,7 @@
 #include <lb/core/tune.h>
 
 #include <errno.h>
+#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -240,6 +241,8 @@ static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc)
 	c->listener = listener_ref(l);
 	if (bc && bc->nolinger)
 		conn_set_linger_reset(c);
+	if (bc && bc->smart_accept) /* not inherited from the listening socket */
+		setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &(int){ 0 }, sizeof(int));
 	place(c, bc);
 	return true;
 }

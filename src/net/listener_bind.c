@@ -51,8 +51,6 @@ static void set_tcp_options(int fd, const struct bind_conf *bc)
 		set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
 	if (bc->cc)
 		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, bc->cc, strlen(bc->cc));
-	if (bc->smart_accept)
-		set_int(fd, IPPROTO_TCP, TCP_QUICKACK, 0);
 	if (lb_tune.notsent_lowat_client)
 		set_int(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)lb_tune.notsent_lowat_client);
 }

@@ -366,18 +366,26 @@ static enum step connect_now(struct stream *s)
 
 /* --- failing --- */
 
-void stream_release_server(struct stream *s, enum ep_detach how)
+/* Lets the connection to the server go, and with it the response head that lies in its buffers. */
+static void drop_connection(struct stream *s, enum ep_detach how)
 {
 	struct endpoint *ep = s->backend;
 
 	s->backend = NULL;
 	s->env.bc = NULL;
-	if (ep) {
-		if (s->res == ep->msg)
-			s->res = s->env.res = s->own_res;
-		ep->strm = NULL;
-		ep->ops->detach(ep, how);
-	}
+	if (!ep)
+		return;
+	s->server_in += ep->wire_in;
+	s->server_out += ep->wire_out;
+	if (s->res == ep->msg)
+		s->res = s->env.res = s->own_res;
+	ep->strm = NULL;
+	ep->ops->detach(ep, how);
+}
+
+void stream_release_server(struct stream *s, enum ep_detach how)
+{
+	drop_connection(s, how);
 	if (s->uses_server) {
 		s->uses_server = false;
 		server_release(s->srv);
@@ -441,13 +449,7 @@ enum step stream_retry(struct stream *s)
 		s->srv_prev = server_ref(s->srv);
 		return go(s, SP_PICK);
 	}
-	s->backend = NULL;
-	s->env.bc = NULL;
-	if (ep) {
-		ep->strm = NULL;
-		ep->ops->detach(ep, EP_ABORT);
-	}
-	s->res = s->env.res = NULL;
+	drop_connection(s, EP_ABORT);
 	go(s, SP_RETRY_WAIT);
 	s->phase_deadline_ms = now_ms();
 	if (was_failure)
@@ -500,14 +502,9 @@ static bool was_stale(const struct stream *s)
 
 static enum step use_fresh_connection(struct stream *s)
 {
-	struct endpoint *ep = s->backend;
-
 	rewind_body(s);
 	s->has_fresh_conn = true;
-	s->backend = NULL;
-	s->env.bc = NULL;
-	ep->strm = NULL;
-	ep->ops->detach(ep, EP_ABORT);
+	drop_connection(s, EP_ABORT);
 	return connect_now(s);
 }
 

@@ -19,7 +19,8 @@
 
 static LB_POOL(stream_pool, "stream", sizeof(struct stream), 1024);
 
-#define STREAM_ARENA_CHUNK 4096
+#define STREAM_ARENA_CHUNK ARENA_POOLED
+#define CONTSTATS_MS       1000 /* option contstats: how often bytes under way are counted */
 
 static __thread struct list streams;
 static __thread uint32_t next_uniq_id;
@@ -271,6 +272,7 @@ static enum step (*const phases[SP_N])(struct stream *) = {
 };
 
 static void stream_free(struct stream *s);
+static void account_bytes(struct stream *s);
 
 void stream_run(struct stream *s)
 {
@@ -284,6 +286,10 @@ void stream_run(struct stream *s)
 	if (s->phase == SP_DONE && !s->is_waiting_slot) {
 		stream_free(s);
 		return;
+	}
+	if (px_opt(s->fe, PO_CONTSTATS) && now_ms() - s->counted_ms >= CONTSTATS_MS) {
+		s->counted_ms = now_ms();
+		account_bytes(s);
 	}
 	arm_timer(s);
 }
@@ -430,6 +436,13 @@ static void begin_bad_request(struct stream *s)
 	s->req = s->env.req = NULL;
 	counters_mine(&s->fe->rt->fe_counters)->ereq++;
 	s->client->flags |= EP_F_WANT_CLOSE;
+	if ((s->client->flags & EP_F_ABORTED) && !s->client->wire_in) {
+		/* It came and went without a word, and gets none. */
+		s->status = s->client->bad_status;
+		stream_set_end(s, bad_request_end(s->client), FIN_REQ);
+		stream_set_phase(s, SP_DONE);
+		return;
+	}
 	stream_error(s, s->client->bad_status, bad_request_end(s->client), FIN_REQ);
 }
 
@@ -459,36 +472,37 @@ static int new_request(struct endpoint *ep)
 
 /* --- death --- */
 
+static void add_bytes(struct counters *c, const struct stream_counted *d)
+{
+	c->bin += d->in;
+	c->bout += d->out;
+	c->reqbin += d->in;
+	c->reqbout += d->srv_out;
+	c->resbin += d->srv_in;
+	c->resbout += d->out;
+}
+
+/* Adds what moved since the last call to the counters of all that the stream concerns. */
 static void account_bytes(struct stream *s)
 {
-	struct counters *fe = counters_mine(&s->fe->rt->fe_counters);
+	struct endpoint *ep = s->backend;
+	struct stream_counted now = { s->client->wire_in, s->client->wire_out,
+		s->server_in + (ep ? ep->wire_in : 0), s->server_out + (ep ? ep->wire_out : 0) };
+	struct stream_counted d = { now.in - s->counted.in, now.out - s->counted.out,
+		now.srv_in - s->counted.srv_in, now.srv_out - s->counted.srv_out };
 
-	s->bytes_in = s->client->wire_in;
-	s->bytes_out = s->client->wire_out;
-	fe->bin += s->bytes_in;
-	fe->bout += s->bytes_out;
-	fe->reqbin += s->bytes_in;
-	fe->resbout += s->bytes_out;
-	if (s->sess->is_counted_li) {
-		struct counters *li = counters_mine(&s->sess->listener->counters);
-
-		li->bin += s->bytes_in;
-		li->bout += s->bytes_out;
-	}
-	if (s->be) {
-		struct counters *be = counters_mine(&s->be->rt->be_counters);
-
-		be->bin += s->bytes_in;
-		be->bout += s->bytes_out;
-	}
-	if (s->srv) {
-		struct counters *sv = counters_mine(&s->srv->counters);
-
-		sv->bin += s->bytes_in;
-		sv->bout += s->bytes_out;
-	}
-	process_mine()->bytes_out += s->bytes_out;
-	freq_add(&process_mine()->bytes_out_rate, (uint32_t)(s->bytes_out / 32));
+	s->counted = now;
+	s->bytes_in = now.in;
+	s->bytes_out = now.out;
+	add_bytes(counters_mine(&s->fe->rt->fe_counters), &d);
+	if (s->sess->is_counted_li)
+		add_bytes(counters_mine(&s->sess->listener->counters), &d);
+	if (s->be)
+		add_bytes(counters_mine(&s->be->rt->be_counters), &d);
+	if (s->srv)
+		add_bytes(counters_mine(&s->srv->counters), &d);
+	process_mine()->bytes_out += d.out;
+	freq_add(&process_mine()->bytes_out_rate, (uint32_t)(d.out / 32));
 }
 
 static void add_times(struct counters *c, const struct stream *s)

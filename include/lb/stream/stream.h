@@ -81,7 +81,8 @@ struct stream {
 	uint16_t status;		/* sent to the client; 0: none */
 	uint32_t n_retries;
 	struct stream_times t;
-	uint64_t bytes_in, bytes_out;	/* as %U and %B count */
+	uint64_t bytes_in, bytes_out;	/* as %U and %B count: the client's side */
+	uint64_t server_in, server_out; /* from and to servers, of all attempts that are over */
 	uint32_t srv_queue_pos, be_queue_pos; /* %sq, %bq */
 	struct arena arena;
 	struct vars vars_txn, vars_reqres;
@@ -103,6 +104,8 @@ struct stream {
 	struct http_msg *own_res;	/* head of an answer made here; owned */
 	struct slice reply_body;	/* what of it is still to be sent */
 	int64_t phase_deadline_ms;	/* inspection, tarpit, queue, retry, body wait; TIME_NEVER: none */
+	struct stream_counted { uint64_t in, out, srv_in, srv_out; } counted; /* bytes in the counters already */
+	int64_t counted_ms;		/* when bytes were last counted: option contstats */
 	int64_t client_ms, server_ms;	/* last activity on either side */
 	uint32_t timeout_client_ms, timeout_server_ms, timeout_tunnel_ms, cur_timeout_connect_ms; /* in force */
 	int64_t connect_ms;		/* when the connection attempt began */
