@@ -19,8 +19,8 @@
 
 #define INDEX_FIRST 64
 /*
- * Large enough for malloc() to map each chunk by itself, so that a generation that is freed gives its memory
- * back to the system instead of leaving holes. Pages that are not touched cost nothing.
+ * Large enough for malloc() to map each chunk by itself, so that a generation that is freed gives
+ * its memory back to the system instead of leaving holes. Pages that are not touched cost nothing.
  */
 #define ARENA_CHUNK (512 * 1024)
 #define MAP_FROM    (256 * 1024)

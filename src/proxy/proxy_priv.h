@@ -56,7 +56,7 @@ void check_proxy(struct cfg_parser *p, const struct proxy *px); /* check.c: warn
 /* --- activate.c and its parts --- */
 struct activation;
 int retire_prepare(struct config *c);   /* memory for its counts of references; 0 or -ENOMEM */
-bool retire_is_settling(void);		/* a worker may still hold sockets that were removed */
+bool retire_is_settling(void);          /* a worker may still hold sockets that were removed */
 void retire_config(struct config *old); /* workers are told; freed when none uses it */
 
 #endif
