@@ -27,6 +27,9 @@ __thread struct thread *lb_thread;
 unsigned lb_n_workers;
 struct thread *lb_threads;
 static sem_t n_reported; /* workers whose init functions have run */
+#ifdef LB_TSAN
+char lb_tsan_grace;
+#endif
 
 static int run_inits(struct thread *t)
 {

@@ -95,7 +95,7 @@ struct server {
 	atomic_uint set_pos;			  /* its place in v[] of the newest set; UINT32_MAX: none */
 	uint32_t iweight;			  /* [control] initial weight, of the configuration */
 	bool addr_changed, weight_changed, maxconn_changed; /* [control] by an operator, survives reload */
-	bool is_dead;				  /* [control] no longer in the configuration */
+	atomic_bool is_dead;			  /* [atomic] no longer in the configuration; control writes */
 	uint16_t n_logged;			  /* [control] state lines in the current window */
 	uint32_t n_unlogged;			  /* [control] kept back in it */
 	int64_t log_window_ms;			  /* [control] when the window began */
