@@ -298,35 +298,44 @@ static bool is_operator(const struct test_parser *tp, const struct cfg_word *w, 
 	return false;
 }
 
-/* One bound: a number, or a version. */
-static char *print_bound(const struct test_parser *tp, int64_t v, bool is_lower)
+/* "lo:hi" as the list reads it; open where the bound is the end of all numbers. */
+static char *print_range(const struct test_parser *tp, const struct pat_range *r)
 {
 	struct arena *a = tp->p->arena;
 
-	if (!tp->is_dotted)
-		return arena_printf(a, is_lower ? "%jd:" : ":%jd", (intmax_t)v);
-	return arena_printf(a, is_lower ? "%jd.%jd:" : ":%jd.%jd", (intmax_t)(v >> 16),
-		(intmax_t)(v & 0xffff));
+	if (tp->is_dotted)
+		return arena_printf(a, "%jd.%jd:%jd.%jd", (intmax_t)(r->lo >> 16),
+			(intmax_t)(r->lo & 0xffff), (intmax_t)(r->hi >> 16), (intmax_t)(r->hi & 0xffff));
+	return arena_printf(a, "%jd:%jd", (intmax_t)r->lo, (intmax_t)r->hi);
 }
 
 /*
- * A number behind an operator as a range: its successor and above for gt, its predecessor and below for lt. Of a range the
- * nearer bound counts. Return: false when nothing can match; a text that is no number stays for the list to refuse.
+ * What a word behind an operator stands for, as a range: a number and above, or below; of a range that was written as
+ * one, gt leaves the first number out and lt the last. Return: false when nothing can match; a text that is no number
+ * stays for the list to refuse.
  */
 static bool as_range(const struct test_parser *tp, enum int_op op, struct slice *text)
 {
-	bool is_lower = op == OP_GE || op == OP_GT;
+	bool is_range = text->len && memchr(text->ptr, ':', text->len);
+	int64_t least = tp->is_dotted ? 0 : INT64_MIN, most = tp->is_dotted ? UINT32_MAX : INT64_MAX;
 	struct pat_range r;
 	const char *why;
-	int64_t v;
 
 	if (op == OP_EQ || pat_range_parse(*text, tp->is_dotted, &r, &why) != 0)
 		return true;
-	v = is_lower ? r.lo : r.hi;
-	if ((op == OP_GT && v == INT64_MAX) || (op == OP_LT && v == (tp->is_dotted ? 0 : INT64_MIN)))
+	r.lo = LB_MAX(r.lo, least);
+	r.hi = LB_MIN(r.hi, most);
+	if ((op == OP_GT && r.lo == most) || (op == OP_LT && r.hi == least))
 		return false;
-	v += op == OP_GT ? 1 : op == OP_LT ? -1 : 0;
-	*text = slice_of(print_bound(tp, v, is_lower));
+	r.lo += op == OP_GT;
+	r.hi -= op == OP_LT;
+	if (!is_range && op <= OP_GT)
+		r.hi = most;
+	if (!is_range && op >= OP_LE)
+		r.lo = least;
+	if (r.lo > r.hi)
+		return false;
+	*text = slice_of(print_range(tp, &r));
 	return true;
 }
 

@@ -434,7 +434,8 @@ size_t logformat_build(const struct logformat *lf, struct smp_env *env, struct s
 		case NODE_VAR: put_var(n, env, out); break;
 		case NODE_EXPR: put_expr(n, env, out); break;
 		}
-		if (out->len != before)
+		/* a dash would have been printed: a variable that prints nothing at all takes its space along */
+		if (out->len != before || n->kind == NODE_EXPR || !(n->flags & LF_MANDATORY))
 			after_space = false;
 	}
 	return out->len - start;

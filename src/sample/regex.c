@@ -26,7 +26,8 @@
 
 #define N_BUCKETS		1024
 #define MAX_GROUPS		32
-#define MATCH_LIMIT		200000 /* about 5 ms of backtracking */
+#define MATCH_LIMIT		4000000 /* some 6 ms of backtracking */
+#define MATCH_LIMIT_SLOW	200000	/* the same without machine code */
 #define DEPTH_LIMIT		20000
 #define HEAP_LIMIT_KB		4096
 #define JIT_STACK_MAX		(512 * 1024)
@@ -140,10 +141,13 @@ int regex_exec_at(const struct regex *re, struct slice subject, size_t from, str
 
 	if (LB_UNLIKELY(!room.data) && !room_init())
 		return 0;
-	if (LB_LIKELY(re->has_jit))
+	if (LB_LIKELY(re->has_jit)) {
 		n = pcre2_jit_match(re->code, text, subject.len, from, 0, room.data, room.context);
-	else
+	} else {
+		pcre2_set_match_limit(room.context, MATCH_LIMIT_SLOW);
 		n = pcre2_match(re->code, text, subject.len, from, 0, room.data, room.context);
+		pcre2_set_match_limit(room.context, MATCH_LIMIT);
+	}
 	if (n < 0) {
 		if (n != PCRE2_ERROR_NOMATCH && lb_process_counters)
 			process_mine()->regex_limits++;

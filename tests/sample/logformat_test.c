@@ -98,7 +98,7 @@ static void formats(void **state)
 		/* log lines: one space for many, a dash for nothing */
 		{ "lfmt '  a   b  '", "a b " },
 		{ "lfmt 'a %zze b %zze'", "a b " },
-		{ "lfmt '[%[var(txn.none)]] %{+Q}[var(txn.none)] %{-M}[var(txn.none)] x'", "[-] \"\" x" },
+		{ "lfmt '[%[var(txn.none)]] %{+Q}[var(txn.none)] %{-M}[var(txn.none)] x'", "[-] \"\"  x" },
 		{ "lfmt '%[str(\"a  b\")]'", "a  b" },
 		{ "lfmt '%[bin(00)]x %[bin(410042)]'", "-x A" },
 		{ "lfmt '%[bin(0a0d097f807e1b5d22415c)]'", "\n\r\t\x7f\x80~\x1b]\"A\\" },
