@@ -147,11 +147,16 @@ static void input_lost(struct h1c *c)
 	fail_request(c, s, 400, EP_F_ABORTED);
 }
 
+/*
+ * Makes sure that there is an exchange to receive a head into, with the settings in force now:
+ * while no stream holds a generation, what an earlier turn found may be gone. false: the connection
+ * was closed.
+ */
 static bool begin_head(struct h1c *c)
 {
 	const struct mux_conf *mc = mux_upper.conf(c->conn);
 
-	if (!mc || c->is_draining || !h1s_new(c)) {
+	if (!mc || (c->is_draining && !c->s) || (!c->s && !h1s_new(c))) {
 		close_client(c);
 		return false;
 	}
@@ -168,7 +173,7 @@ static void read_request(struct h1c *c)
 		ssize_t r = h1_fill(c, false);
 
 		if (r <= 0 && r != -EAGAIN) {
-			if (!c->s && !c->has_begun && conn->n_requests == 0 && !begin_head(c))
+			if ((c->s || (!c->has_begun && conn->n_requests == 0)) && !begin_head(c))
 				return;
 			input_lost(c);
 			return;
@@ -185,7 +190,7 @@ static void read_request(struct h1c *c)
 		set_wait_timer(c, mc);
 		return;
 	}
-	if (!c->s && !begin_head(c))
+	if (!begin_head(c))
 		return;
 	switch (h1_read_head(c->s)) {
 	case H1_MORE:
@@ -262,18 +267,17 @@ static void h1_task(struct task *t)
 static void wait_timeout(struct timer *t)
 {
 	struct h1c *c = LB_CONTAINER_OF(t, struct h1c, timer);
-	bool was_idle = !c->has_begun && (c->conn->n_requests || c->is_lingering);
 
-	if (was_idle || (!c->s && !begin_head(c))) {
-		if (was_idle)
-			close_client(c);
-		return;
-	}
-	if (!c->has_begun && c->s->conf->ignore_probes) {
+	if (!c->has_begun && (c->conn->n_requests || c->is_lingering)) {
 		close_client(c);
 		return;
 	}
-	fail_request(c, c->s, 408, 0);
+	if (!begin_head(c))
+		return;
+	if (!c->has_begun && c->s->conf->ignore_probes)
+		close_client(c);
+	else
+		fail_request(c, c->s, 408, 0);
 }
 
 /* --- events --- */

@@ -123,12 +123,12 @@ static enum h1_result bad_head(struct h1s *s)
 	return bad(s, s->parser.status ? s->parser.status : s->c->conn->is_server_side ? 502 : 400);
 }
 
-/* The head fills all that a head may fill. */
+/* The head fills all that a head may fill: tune.bufsize less tune.maxrewrite. */
 static enum h1_result too_large(struct h1s *s)
 {
-	s->parser.err = "message head is larger than tune.bufsize less tune.maxrewrite";
-	s->parser.err_pos = s->parser.pos;
-	s->parser.status = s->c->conn->is_server_side ? 502 : s->parser.state == 0 ? 414 : 431;
+	struct buf *b = s->c->rx;
+
+	h1_parse_too_big(&s->parser, s->msg, b->data + b->head, buf_len(b));
 	return bad_head(s);
 }
 
