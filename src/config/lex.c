@@ -318,10 +318,13 @@ static bool lex_step(struct lexer *lx)
 /* Where each byte came from; NULL when they are simply in order. */
 static const uint16_t *copy_cols(struct lexer *lx, const struct token *t, bool *oom)
 {
-	const uint32_t *offs = lx->offs + t->text_at;
+	const uint32_t *offs;
 	uint16_t *cols;
 	uint32_t i = 0;
 
+	if (!t->len)
+		return NULL;
+	offs = lx->offs + t->text_at;
 	while (i < t->len && offs[i] - t->raw_at == i)
 		i++;
 	if (i == t->len)

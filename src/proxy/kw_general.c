@@ -260,6 +260,18 @@ static int add_capture(
 	return 0;
 }
 
+int proxy_capture_new(struct cfg_parser *p, const struct cfg_word *w, uint32_t len)
+{
+	struct proxy *px = p->obj;
+	struct slice unnamed = SLICE_NULL;
+
+	if (!(px->caps & (CFG_FE | CFG_LI)))
+		return cfg_error(p, w, "only frontends can make capture slots; use 'id <id>' of a declared one");
+	if (add_capture(p, &px->req_captures, &px->n_req_captures, unnamed, len) < 0)
+		return -1;
+	return (int)px->n_req_captures - 1;
+}
+
 static int parse_capture_header(
 	struct cfg_parser *p, struct proxy *px, struct cfg_args *args, bool is_request)
 {

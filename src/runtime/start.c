@@ -36,6 +36,7 @@ static void init_registries(void)
 	cfg_registry_init();
 	sample_registry_init();
 	action_registry_init();
+	stream_hooks_init();
 	cli_init();
 	http_msgs_init();
 	http_errors_init();

@@ -110,7 +110,11 @@ enum step phase_pick(struct stream *s)
 	if (!srv)
 		srv = last_one(s);
 	if (!srv && set && set->n) {
-		srv = set->algo->pick(set, &s->be->balance, &s->env, s->srv_prev);
+		/* The set may be of a later generation than the stream: its own settings go with
+		 * it. */
+		srv = set->algo->pick(set,
+			atomic_load_explicit(&s->be->rt->balance, memory_order_acquire), &s->env,
+			s->srv_prev);
 		balanced = true;
 		if (!srv)
 			return wait_for_slot(s, NULL);

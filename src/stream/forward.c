@@ -308,10 +308,13 @@ static enum step data_http(struct stream *s)
 
 static enum step data_duplex(struct stream *s)
 {
-	uint32_t both = s->client->flags | s->backend->flags;
+	enum step st = STEP_WAIT;
+	uint32_t both;
 
 	if ((s->backend->flags & EP_F_ERROR) && !(s->backend->flags & EP_F_CONNECTED))
 		return stream_server_failed(s, RETRY_CONN_FAILURE, 503, END_SRV_ABRT, FIN_CONN);
+	if (!s->res_inspected && !s->is_tunnel && !response_inspect(s, &st))
+		return st;
 	forward_response(s);
 	both = s->client->flags | s->backend->flags;
 	if (s->req_dir.is_done && s->res_dir.is_done)

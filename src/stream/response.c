@@ -186,6 +186,64 @@ static void note_response(struct stream *s, struct http_msg *m)
 	s->server_ms = now_ms();
 }
 
+/* The server's first bytes, kept for rules. Return: no more can come (end, or full). */
+static bool buffer_response(struct stream *s)
+{
+	struct bufq *q = &s->res_dir.q;
+	size_t n;
+
+	s->env.payload = q;
+	do {
+		if (q->len >= buf_size() || bufq_full(q))
+			return true;
+		n = s->backend->ops->recv(s->backend, q, buf_size() - q->len);
+		if (n)
+			s->server_ms = now_ms();
+	} while (n);
+	return s->backend->flags & (EP_F_EOM | EP_F_EOF | EP_F_ERROR | EP_F_ABORTED);
+}
+
+static enum step rejected(struct stream *s)
+{
+	count_denied(s);
+	stream_set_end(s, END_DENIED, s->is_http ? FIN_HEADERS : FIN_DATA);
+	s->is_rejected = !s->is_http;
+	return s->is_http ? stream_error(s, 502, END_DENIED, FIN_HEADERS) : go(s, SP_DONE);
+}
+
+/*
+ * tcp-response content: in TCP mode bytes are waited for during inspect-delay. Return: true when
+ * the response may go on; else *st says what to do.
+ */
+bool response_inspect(struct stream *s, enum step *st)
+{
+	enum verdict v;
+
+	if (s->res_inspected || !s->be->tcp_res_cont.n) {
+		s->res_inspected = true;
+		return true;
+	}
+	s->env.is_final = s->is_http || buffer_response(s) || !s->be->tcp_res_inspect_ms ||
+			  (s->phase_deadline_ms != TIME_NEVER && now_ms() >= s->phase_deadline_ms);
+	v = run_list(s, &s->be->tcp_res_cont, s->be);
+	s->env.is_final = true;
+	*st = STEP_WAIT;
+	if (v == RULE_YIELD) {
+		if (s->phase_deadline_ms == TIME_NEVER)
+			s->phase_deadline_ms = deadline_in(s->be->tcp_res_inspect_ms);
+		return false;
+	}
+	s->phase_deadline_ms = TIME_NEVER;
+	s->res_inspected = true;
+	if (v == RULE_CONTINUE || v == RULE_STOP) {
+		if (s->run.close_server)
+			s->backend->flags |= EP_F_WANT_CLOSE;
+		return true;
+	}
+	*st = rejected(s);
+	return false;
+}
+
 enum step response_head(struct stream *s)
 {
 	struct http_msg *m = s->backend->msg;
@@ -205,7 +263,7 @@ enum step response_head(struct stream *s)
 			stream_captures(s, m, s->fe->res_captures, s->fe->n_res_captures, NULL);
 		s->cookie_cap_res = stream_capture_cookie(s, m);
 	}
-	if (!pass_rules(s, &st))
+	if (!response_inspect(s, &st) || !pass_rules(s, &st))
 		return st;
 	s->response_seen = true;
 	stream_count_response(s, m->status);

@@ -223,6 +223,9 @@ static enum step timed_out(struct stream *s)
 
 	switch (s->phase) {
 	case SP_DATA:
+		if (phase_over) /* tcp-response inspect-delay, or a rule's pause */
+			return STEP_NEXT;
+		return data_timed_out(s);
 	case SP_REPLY: return data_timed_out(s);
 	case SP_REQ_INSPECT:
 		if (phase_over) {
@@ -640,6 +643,30 @@ static const struct http_reply *error_page_of(const struct smp_env *env, unsigne
 	const struct http_reply *r = env->be ? http_errors_own(&env->be->errors, status) : NULL;
 
 	return r ? r : http_error_page(env->fe ? &env->fe->errors : NULL, status);
+}
+
+/* 'capture' rules: a copy, cut to the slot's length. */
+static void capture_store(struct smp_env *env, uint32_t id, bool is_response, struct slice v)
+{
+	struct stream *s = env->strm;
+	const struct capture *caps = is_response ? s->fe->res_captures : s->fe->req_captures;
+	unsigned n = is_response ? s->fe->n_res_captures : s->fe->n_req_captures;
+	struct slice **slots = is_response ? &s->res_caps : &s->req_caps;
+
+	if (id >= n)
+		return;
+	if (!*slots)
+		*slots = arena_calloc(&s->arena, n * sizeof(**slots));
+	if (!*slots)
+		return;
+	v.len = LB_MIN(v.len, (size_t)caps[id].len);
+	(*slots)[id] = arena_slice(&s->arena, v);
+}
+
+void stream_hooks_init(void)
+{
+	rules_upper.capture_new = proxy_capture_new;
+	rules_upper.capture_store = capture_store;
 }
 
 void stream_layer_init(void)

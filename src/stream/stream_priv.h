@@ -84,6 +84,7 @@ size_t forward_response(struct stream *s);
 
 /* response.c */
 enum step response_head(struct stream *s);
+bool response_inspect(struct stream *s, enum step *st);
 int stream_after_response(struct stream *s, struct http_msg *res);
 void stream_count_response(struct stream *s, unsigned status);
 

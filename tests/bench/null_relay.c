@@ -6,7 +6,9 @@
  * usage: null_relay LISTEN_PORT SERVER_PORT
  * When a client closes, its server connection goes back to a stack for the next client.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

@@ -5,7 +5,9 @@
  * usage: origin PORT [PORTS]
  * GET /<n> answers <n> bytes. PORTS: listen on so many consecutive ports. "Connection: close" is honoured.
  */
+#ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>

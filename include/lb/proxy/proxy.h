@@ -166,4 +166,10 @@ static inline bool px_is_be(const struct proxy *px)
 	return px->caps & (CFG_BE | CFG_LI);
 }
 
+/**
+ * proxy_capture_new() - a slot for 'http-request capture ... len', in the section being read
+ * Return: its number, or -1 (reported at @w).
+ */
+int proxy_capture_new(struct cfg_parser *p, const struct cfg_word *w, uint32_t len);
+
 #endif

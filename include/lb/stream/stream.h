@@ -113,6 +113,7 @@ struct stream {
 	uint8_t next_phase;		/* after a list of rules */
 	bool can_replay;		/* the request can be sent again from its start */
 	bool is_in_list;		/* a rule list has yielded: run says where */
+	bool res_inspected;		/* tcp-response content: the response is through */
 	bool has_inspected, be_inspected; /* tcp-request content: bytes were looked at; the backend's are through */
 	bool has_body;			/* the request body was buffered for rules */
 	bool has_slot;			/* the queue gave it one: connect */
@@ -133,6 +134,8 @@ void stream_term_state(const struct stream *s, char *dst);
 /* The unique-id, made on the first call from the frontend's format. */
 struct slice stream_unique_id(struct stream *s);
 
+/* Once at start-up, before a configuration is read: what rules ask of streams. */
+void stream_hooks_init(void);
 /* Once at start-up, before listeners accept: hooks the stream layer into listeners and muxes. */
 void stream_layer_init(void);
 /* All streams of this worker. Thread: a worker. */
