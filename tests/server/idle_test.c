@@ -36,6 +36,17 @@ static void want(struct server *s, unsigned n)
 	atomic_store(&s->n_used_conns, n);
 }
 
+/* The purge finds the pools empty and lets go of their server. */
+static void let_go(void)
+{
+	for (unsigned w = 0; w < 2; w++) {
+		play(w);
+		loop_turn(this_loop(), false);
+		wheel_run(this_wheel(), now_ms() + 1000);
+	}
+	play(2);
+}
+
 static bool is_closed(int peer)
 {
 	char b;
@@ -79,8 +90,7 @@ static void test_newest_first(void **state)
 	}
 	assert_null(idle_take(s, &f.conf[0], false));
 	assert_int_equal(s->n_idle, 0);
-	turn(0);
-	play(2);
+	let_go();
 	farm_close(&f);
 }
 
@@ -119,8 +129,7 @@ static void test_limits(void **state)
 	assert_non_null(c);
 	conn_free(&c);
 	close(peer);
-	turn(0);
-	play(2);
+	let_go();
 	farm_close(&f);
 }
 
@@ -144,12 +153,11 @@ static void test_need(void **state)
 	play(1);
 	assert_true(idle_put(c[2], &f.conf[0]));
 	idle_close_all(s);
-	turn(0);
-	turn(1);
+	let_go();
 	assert_int_equal(s->n_idle, 0);
 	for (int i = 0; i < 3; i++)
 		close(peer[i]);
-	play(2);
+	let_go();
 	farm_close(&f);
 }
 
@@ -192,9 +200,7 @@ static void test_takeover(void **state)
 	assert_ptr_equal(t, c);
 	conn_free(&t);
 	close(peer);
-	turn(0);
-	turn(1);
-	play(2);
+	let_go();
 	farm_close(&f);
 }
 
@@ -230,9 +236,7 @@ static void test_dead_ones(void **state)
 	assert_null(t);
 	assert_int_equal(s->n_idle, 0);
 	close(peer[0]);
-	turn(0);
-	turn(1);
-	play(2);
+	let_go();
 	farm_close(&f);
 }
 
@@ -261,7 +265,7 @@ static void test_close_all(void **state)
 		assert_true(is_closed(peer[i]));
 		close(peer[i]);
 	}
-	play(2);
+	let_go();
 	farm_close(&f);
 }
 
@@ -324,8 +328,10 @@ static void test_two_workers(void **state)
 			loop_turn(this_loop(), false);
 	}
 	idle_close_all(f.conf[0].rt);
-	while (f.conf[0].rt->n_idle)
+	while (f.conf[0].rt->n_idle || atomic_load(&f.conf[0].rt->refs) > 2) { /* ours, the set's */
 		loop_turn(this_loop(), false);
+		usleep(1000);
+	}
 	threads_stop();
 	assert_int_equal(idle_count(f.conf[0].rt, 0) + idle_count(f.conf[0].rt, 1), 0);
 	farm_close(&f);
