@@ -147,7 +147,7 @@ static unsigned srv_state(const struct server *s)
 {
 	if (s->admin & SRV_ADM_MAINT)
 		return 2;
-	switch (s->op_state) {
+	switch ((enum srv_op)s->op_state) {
 	case SRV_STOPPED: return 0;
 	case SRV_STOPPING: return 4;
 	default: return s->admin & SRV_ADM_DRAIN ? 3 : 1;

@@ -333,7 +333,7 @@ static void set_pool(struct stat_row *r, const struct server *s)
 static void set_server_state(
 	struct stat_row *r, const struct server *s, const struct server_conf *sc)
 {
-	const struct srv_addr *a = rcu_dereference(((struct server *)s)->addr);
+	const struct srv_addr *a = atomic_load(&((struct server *)s)->addr);
 	char text[128];
 
 	set_text(r, ST_STATUS, server_status_text(s, text, sizeof(text)));
@@ -392,8 +392,8 @@ static uint32_t user_weight(const struct proxy *px, bool backups)
 static void set_backend_state(struct stat_row *r, const struct proxy *px)
 {
 	struct proxy_rt *rt = px->rt;
-	const struct server_set *set = rcu_dereference(rt->set);
-	const struct balance_conf *bal = rcu_dereference(rt->balance);
+	const struct server_set *set = atomic_load(&rt->set);
+	const struct balance_conf *bal = atomic_load(&rt->balance);
 	const struct balance_ops *ops = bal && bal->ops ? bal->ops : balance_default();
 	uint64_t down_ms = rt->down_time_ms;
 

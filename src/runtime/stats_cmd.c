@@ -189,7 +189,7 @@ static void clear_proxy(const struct proxy *px, bool all)
 /* On each worker, for its own blocks: no count in progress is lost or comes back. */
 static void clear_mine(struct strbuf *out, void *arg)
 {
-	const struct config *c = rcu_dereference(lb_config);
+	const struct config *c = atomic_load(&lb_config);
 	const bool *all = arg;
 
 	for (unsigned i = 0; c && i < c->n_proxies; i++)

@@ -68,9 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	cut = 1 + data[0] % (size - 1);
 	if (cli_session_new(fds[0], &from))
 		abort();
-	(void)!write(fds[1], data + 1, cut - 1);
+	(void)!send(fds[1], data + 1, cut - 1, MSG_NOSIGNAL);
 	run_loop();
-	(void)!write(fds[1], data + cut, size - cut);
+	(void)!send(fds[1], data + cut, size - cut, MSG_NOSIGNAL);
 	shutdown(fds[1], SHUT_WR);
 	run_loop();
 	close(fds[1]);
