@@ -6,7 +6,7 @@
 #include <lb/balance/balance.h>
 #include <lb/server/queue.h>
 
-#include "schedule.h"
+#include "schedule_priv.h"
 
 /* The effective weights of v as an array; freed by the caller; NULL: no memory. */
 uint32_t *balance_weights(const struct server_set *set, const struct balance_conf *bc);

@@ -8,7 +8,7 @@
  * consistent  16 points per unit of weight on a ring of 32 bits, placed by the server's id; the
  * nearest one counts.
  */
-#include "hash.h"
+#include "hash_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -9,7 +9,7 @@
 #include <lb/net/conn.h>
 
 #include "balance_priv.h"
-#include "hash.h"
+#include "hash_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

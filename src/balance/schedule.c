@@ -10,7 +10,7 @@
  * divisor, a cycle visits each point once: the counts are exact. With step near len / golden ratio
  * successive points fall into the largest gaps left, so visits to one entry are spread evenly.
  */
-#include "schedule.h"
+#include "schedule_priv.h"
 
 #include <errno.h>
 #include <stdlib.h>

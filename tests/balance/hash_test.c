@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Hash functions and placement against values that HAProxy 2.6 gave for the same input. */
-#include "../../src/balance/hash.h"
+#include "../../src/balance/hash_priv.h"
 
 #include <arpa/inet.h>
 #include <setjmp.h>

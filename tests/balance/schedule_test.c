@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Schedules: every cycle exact, occurrences spread, whatever the number of entries and their
  * weights. */
-#include "../../src/balance/schedule.h"
+#include "../../src/balance/schedule_priv.h"
 
 #include <setjmp.h>
 #include <stdarg.h>

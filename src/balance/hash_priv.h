@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Placement of hashes on servers; see hash.c. */
-#ifndef LB_BALANCE_HASH_H
-#define LB_BALANCE_HASH_H
+#ifndef LB_BALANCE_HASH_PRIV_H
+#define LB_BALANCE_HASH_PRIV_H
 
 #include <lb/balance/balance.h>
 

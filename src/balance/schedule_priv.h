@@ -4,8 +4,8 @@
  * says, its occurrences spread evenly. A position is found in O(1), or O(log n) for cycles too long
  * to store.
  */
-#ifndef LB_BALANCE_SCHEDULE_H
-#define LB_BALANCE_SCHEDULE_H
+#ifndef LB_BALANCE_SCHEDULE_PRIV_H
+#define LB_BALANCE_SCHEDULE_PRIV_H
 
 #include <lb/core/base.h>
 
