@@ -58,7 +58,7 @@ static inline void lb_tsan_thread_offline(void)
 #undef call_rcu
 #undef rcu_quiescent_state
 #undef rcu_thread_offline
-#define call_rcu	    lb_tsan_call_rcu
+#define call_rcu            lb_tsan_call_rcu
 #define rcu_quiescent_state lb_tsan_quiescent_state
 #define rcu_thread_offline  lb_tsan_thread_offline
 #endif
