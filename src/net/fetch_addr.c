@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fetches about connections: addresses, ports, what the PROXY protocol said, why they failed, what the
- * kernel measured.
+ * Fetches about connections: addresses, ports, what the PROXY protocol said, why they failed, what
+ * the kernel measured.
  *
- * 'src' and 'dst' follow set-src and set-dst of the stream; 'fc_src' and 'fc_dst' tell what the connection itself has. fc is
- * the client's connection, bc the server's.
+ * 'src' and 'dst' follow set-src and set-dst of the stream; 'fc_src' and 'fc_dst' tell what the
+ * connection itself has. fc is the client's connection, bc the server's.
  */
 #include <lb/net/conn.h>
 
@@ -92,11 +92,11 @@ static const struct addr *bc_dst(const struct smp_env *env)
 	return env->bc ? &env->bc->dst : NULL;
 }
 
-#define ADDR_FETCH(name, addr, give)                                                               \
-	static bool fetch_##name(const struct arg *args, struct smp_env *env, struct sample *smp,  \
-		void *priv)                                                                        \
-	{                                                                                          \
-		return give(smp, addr(env));                                                       \
+#define ADDR_FETCH(name, addr, give)                                                         \
+	static bool fetch_##name(                                                            \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv) \
+	{                                                                                    \
+		return give(smp, addr(env));                                                 \
 	}
 
 ADDR_FETCH(src, stream_src, give_ip)
@@ -118,7 +118,8 @@ ADDR_FETCH(bc_dst_port, bc_dst, give_port)
 
 /* --- the PROXY protocol --- */
 
-static bool fetch_rcvd_proxy(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_rcvd_proxy(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	if (!env->fc)
 		return false;
@@ -142,12 +143,14 @@ static bool give_tlv(const struct smp_env *env, unsigned type, struct sample *sm
 	return false;
 }
 
-static bool fetch_authority(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_authority(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return give_tlv(env, PP2_TYPE_AUTHORITY, smp);
 }
 
-static bool fetch_pp_unique_id(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_pp_unique_id(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return give_tlv(env, PP2_TYPE_UNIQUE_ID, smp);
 }
@@ -156,8 +159,8 @@ static const struct tlv_name {
 	const char *name;
 	uint8_t type;
 } tlv_names[] = { { "ALPN", PP2_TYPE_ALPN }, { "AUTHORITY", PP2_TYPE_AUTHORITY },
-	{ "CRC32C", PP2_TYPE_CRC32C }, { "NOOP", PP2_TYPE_NOOP }, { "UNIQUE_ID", PP2_TYPE_UNIQUE_ID },
-	{ "SSL", PP2_TYPE_SSL }, { "NETNS", PP2_TYPE_NETNS } };
+	{ "CRC32C", PP2_TYPE_CRC32C }, { "NOOP", PP2_TYPE_NOOP },
+	{ "UNIQUE_ID", PP2_TYPE_UNIQUE_ID }, { "SSL", PP2_TYPE_SSL }, { "NETNS", PP2_TYPE_NETNS } };
 
 /* A name of the specification, or a number such as 0xEA. */
 static int check_tlv(struct arg *args, void **priv_out, struct arena *a, const char **err)
@@ -176,7 +179,8 @@ static int check_tlv(struct arg *args, void **priv_out, struct arena *a, const c
 		args[0].sint = (int64_t)v;
 		return 0;
 	}
-	*err = arena_printf(a, "expected a type from 0 to 255 or a name such as AUTHORITY, got '%s'", text);
+	*err = arena_printf(
+		a, "expected a type from 0 to 255 or a name such as AUTHORITY, got '%s'", text);
 	return -1;
 }
 
@@ -219,11 +223,11 @@ static bool give_failure(const struct conn *c, bool as_text, struct sample *smp)
 	return true;
 }
 
-#define FAILURE_FETCH(name, side, as_text)                                                         \
-	static bool fetch_##name(const struct arg *args, struct smp_env *env, struct sample *smp,  \
-		void *priv)                                                                        \
-	{                                                                                          \
-		return give_failure(env->side, as_text, smp);                                      \
+#define FAILURE_FETCH(name, side, as_text)                                                   \
+	static bool fetch_##name(                                                            \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv) \
+	{                                                                                    \
+		return give_failure(env->side, as_text, smp);                                \
 	}
 
 FAILURE_FETCH(fc_err, fc, false)
@@ -231,7 +235,8 @@ FAILURE_FETCH(fc_err_str, fc, true)
 FAILURE_FETCH(bc_err, bc, false)
 FAILURE_FETCH(bc_err_str, bc, true)
 
-static bool fetch_bc_reused(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_bc_reused(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	if (!env->bc)
 		return false;
@@ -259,17 +264,17 @@ static bool read_info(const struct conn *c, struct tcp_info *info)
 	       getsockopt(c->watch.fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0;
 }
 
-#define INFO_FETCH(name, side, expression)                                                         \
-	static bool fetch_##name(const struct arg *args, struct smp_env *env, struct sample *smp,  \
-		void *priv)                                                                        \
-	{                                                                                          \
-		struct tcp_info info;                                                              \
-                                                                                                   \
-		if (!read_info(env->side, &info))                                                  \
-			return false;                                                              \
-		smp->type = SMP_SINT;                                                              \
-		smp->sint = expression;                                                            \
-		return true;                                                                       \
+#define INFO_FETCH(name, side, expression)                                                   \
+	static bool fetch_##name(                                                            \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv) \
+	{                                                                                    \
+		struct tcp_info info;                                                        \
+                                                                                             \
+		if (!read_info(env->side, &info))                                            \
+			return false;                                                        \
+		smp->type = SMP_SINT;                                                        \
+		smp->sint = expression;                                                      \
+		return true;                                                                 \
 	}
 
 INFO_FETCH(fc_rtt, fc, info.tcpi_rtt / args[0].sint)

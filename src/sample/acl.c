@@ -4,13 +4,15 @@
  *
  *   scope   the named ACLs of one proxy, and behind them those of its defaults section
  *   acl     a name and its lines, of which any may match; also an anonymous '{ ... }'
- *   cond    'if' or 'unless' and alternatives ('or') of terms that must all hold; '!' negates a term
+ *   cond    'if' or 'unless' and alternatives ('or') of terms that must all hold; '!' negates a
+ * term
  *
- * Three values: with data still to come a test may say ACL_WAIT. A term that waits makes its alternative wait, unless
- * another term is false; an alternative that waits makes the condition wait, unless another one is true.
+ * Three values: with data still to come a test may say ACL_WAIT. A term that waits makes its
+ * alternative wait, unless another term is false; an alternative that waits makes the condition
+ * wait, unless another one is true.
  *
- * Built-in ACLs (TRUE, METH_GET...) are compiled into the scope when they are first named. Terms whose value is
- * known when loading are taken out of the condition.
+ * Built-in ACLs (TRUE, METH_GET...) are compiled into the scope when they are first named. Terms
+ * whose value is known when loading are taken out of the condition.
  */
 #include <lb/sample/acl.h>
 
@@ -121,7 +123,7 @@ int acl_add_test(struct cfg_parser *p, struct acl *acl, struct acl_test *t)
 
 /* --- built-in ACLs --- */
 
-#define MAX_BUILTIN_WORDS	8
+#define MAX_BUILTIN_WORDS 8
 
 static unsigned split(struct arena *a, const char *text, struct cfg_word *words)
 {
@@ -130,13 +132,15 @@ static unsigned split(struct arena *a, const char *text, struct cfg_word *words)
 	while (*text && n < MAX_BUILTIN_WORDS) {
 		size_t len = strcspn(text, " ");
 
-		words[n++] = (struct cfg_word){ arena_strndup(a, text, len), (uint32_t)len, 1, 1, NULL };
+		words[n++] =
+			(struct cfg_word){ arena_strndup(a, text, len), (uint32_t)len, 1, 1, NULL };
 		text += len + (text[len] == ' ');
 	}
 	return n;
 }
 
-static struct acl *compile_builtin(struct cfg_parser *p, struct acl_scope *scope, const struct builtin *b)
+static struct acl *compile_builtin(
+	struct cfg_parser *p, struct acl_scope *scope, const struct builtin *b)
 {
 	struct cfg_word words[MAX_BUILTIN_WORDS];
 	struct cfg_line line = { .file = p->line ? p->line->file : NULL,
@@ -202,21 +206,23 @@ struct acl *acl_find(struct cfg_parser *p, struct acl_scope *scope, struct slice
 static int check_name(struct cfg_parser *p, const struct cfg_word *w)
 {
 	if (strcasecmp(w->str, "or") == 0 || strcmp(w->str, "||") == 0)
-		return cfg_error(p, w, "'%s' cannot name an ACL: it joins alternatives in conditions",
-			w->str);
+		return cfg_error(p, w,
+			"'%s' cannot name an ACL: it joins alternatives in conditions", w->str);
 	for (uint32_t i = 0; i < w->len; i++) {
 		unsigned char c = (unsigned char)w->str[i];
 
 		if (!isalnum(c) && !(c && strchr("-_.:", c)))
 			return cfg_error_at(p, w, i, 1,
-				"'%c' cannot be part of an ACL's name, only letters, digits, '-', '_', '.' "
+				"'%c' cannot be part of an ACL's name, only letters, digits, '-', "
+				"'_', '.' "
 				"and ':' can",
 				isprint(c) ? c : '?');
 	}
 	return w->len ? 0 : cfg_error(p, w, "an ACL needs a name");
 }
 
-int acl_parse(struct cfg_parser *p, struct acl_scope *scope, struct cfg_args *args, enum smp_where where)
+int acl_parse(
+	struct cfg_parser *p, struct acl_scope *scope, struct cfg_args *args, enum smp_where where)
 {
 	const struct cfg_word *w = cfg_need(p, args, "a name and a criterion");
 	struct acl *acl = NULL;
@@ -225,7 +231,8 @@ int acl_parse(struct cfg_parser *p, struct acl_scope *scope, struct cfg_args *ar
 	if (!w || check_name(p, w) != 0)
 		return -1;
 	if (!cfg_left(args))
-		return cfg_error(p, w, "ACL '%s' expects a criterion such as 'path_beg /static'", w->str);
+		return cfg_error(
+			p, w, "ACL '%s' expects a criterion such as 'path_beg /static'", w->str);
 	for (unsigned i = 0; i < scope->n_acls && !acl; i++)
 		if (strcmp(scope->acls[i]->name, w->str) == 0)
 			acl = scope->acls[i];
@@ -271,15 +278,15 @@ struct cond_parser {
 	struct acl_cond *cond;
 };
 
-static void warn_place(const struct cond_parser *cp, const struct acl *acl, const struct cfg_word *w)
+static void warn_place(
+	const struct cond_parser *cp, const struct acl *acl, const struct cfg_word *w)
 {
 	for (uint32_t i = 0; i < acl->n_tests; i++) {
 		const struct expr *e = acl->tests[i]->expr;
 
 		if (expr_where(e) >> cp->where & 1)
 			continue;
-		cfg_warn(cp->p, w,
-			"this never matches: '%s' needs %s, which does not exist in %s",
+		cfg_warn(cp->p, w, "this never matches: '%s' needs %s, which does not exist in %s",
 			expr_fetch_name(e), smp_need_name(expr_need(e)), smp_where_name(cp->where));
 		return;
 	}
@@ -300,7 +307,8 @@ static struct acl *parse_anonymous(struct cond_parser *cp, const struct cfg_word
 		return NULL;
 	}
 	if (end == args->pos) {
-		cfg_error(cp->p, open, "expected a criterion such as 'path_beg /static' between the braces");
+		cfg_error(cp->p, open,
+			"expected a criterion such as 'path_beg /static' between the braces");
 		return NULL;
 	}
 	t = acl_test_parse(cp->p, args, end, cp->where, false);
@@ -327,7 +335,8 @@ static struct acl *parse_named(struct cond_parser *cp, const struct cfg_word *w,
 		return NULL; /* a built-in one whose fetch is not there */
 	near = acl_nearest(cp->scope, name);
 	if (name.len && name.ptr[0] == '{')
-		cfg_error_at(cp->p, w, (uint32_t)skip, 1, "a '{' must be a word of its own, with a space behind");
+		cfg_error_at(cp->p, w, (uint32_t)skip, 1,
+			"a '{' must be a word of its own, with a space behind");
 	else if (near)
 		cfg_error_at(cp->p, w, (uint32_t)skip, (uint32_t)LB_MAX(name.len, 1),
 			"there is no ACL named '%.*s'; did you mean '%s'?", SLICE_ARG(name), near);
@@ -393,7 +402,8 @@ static int parse_terms(struct cond_parser *cp)
 			return -1;
 	}
 	if (!last || !c->n_terms)
-		return cfg_error(cp->p, cfg_last(cp->args), "'%s' expects a condition such as '{ path_beg / }'",
+		return cfg_error(cp->p, cfg_last(cp->args),
+			"'%s' expects a condition such as '{ path_beg / }'",
 			c->is_unless ? "unless" : "if");
 	if (is_negated || is_or(last))
 		cfg_warn(cp->p, last, "there is nothing behind this '%s'", last->str);
@@ -416,7 +426,8 @@ static int known_value(const struct term *t)
 	return all_known ? t->is_negated : -1;
 }
 
-/* Takes alternatives that are false and terms that are true out; notes when nothing is left to ask. */
+/* Takes alternatives that are false and terms that are true out; notes when nothing is left to ask.
+ */
 static void fold(struct acl_cond *c)
 {
 	uint32_t n = 0, i = 0;

@@ -4,11 +4,14 @@
 
 #include <stdlib.h>
 
-#define FAMILY(prefix, fetch)                                                                      \
-	{ prefix, fetch, "str", false }, { prefix "_beg", fetch, "beg", false },                   \
-		{ prefix "_dir", fetch, "dir", false }, { prefix "_dom", fetch, "dom", false },    \
-		{ prefix "_end", fetch, "end", false }, { prefix "_len", fetch, "len", false },    \
-		{ prefix "_reg", fetch, "reg", false }, { prefix "_sub", fetch, "sub", false }
+#define FAMILY(prefix, fetch)                                                                   \
+	{ prefix, fetch, "str", false }, { prefix "_beg", fetch, "beg", false },                \
+		{ prefix "_dir", fetch, "dir", false }, { prefix "_dom", fetch, "dom", false }, \
+		{ prefix "_end", fetch, "end", false }, { prefix "_len", fetch, "len", false }, \
+		{ prefix "_reg", fetch, "reg", false },                                         \
+	{                                                                                       \
+		prefix "_sub", fetch, "sub", false                                              \
+	}
 
 /* clang-format off */
 static const struct acl_alias_kw aliases[] = {
@@ -39,7 +42,8 @@ LB_REGISTER_ACL_ALIAS(aliases);
 
 const struct acl_alias_kw *acl_alias_find(struct slice name)
 {
-	LB_REGISTRY_FOREACH(acl_alias, it) {
+	LB_REGISTRY_FOREACH(acl_alias, it)
+	{
 		const struct acl_alias_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -54,7 +58,8 @@ const char *acl_alias_nearest(struct slice name)
 	const char *best = NULL;
 	unsigned distance, best_distance = UINT32_MAX;
 
-	LB_REGISTRY_FOREACH(acl_alias, it) {
+	LB_REGISTRY_FOREACH(acl_alias, it)
+	{
 		const struct acl_alias_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -73,19 +78,20 @@ static int by_name(const void *a, const void *b)
 		(*(const struct acl_alias_kw *const *)b)->name);
 }
 
-void acl_alias_foreach(void (*fn)(const char *name, const char *fetch, const char *matcher, void *arg),
-	void *arg)
+void acl_alias_foreach(
+	void (*fn)(const char *name, const char *fetch, const char *matcher, void *arg), void *arg)
 {
 	const struct acl_alias_kw **all;
 	size_t n = 0;
 
 	LB_REGISTRY_FOREACH(acl_alias, it)
-		n += ((const struct acl_alias_table *)*it)->n;
+	n += ((const struct acl_alias_table *)*it)->n;
 	all = calloc(n + 1, sizeof(*all));
 	if (!all)
 		return;
 	n = 0;
-	LB_REGISTRY_FOREACH(acl_alias, it) {
+	LB_REGISTRY_FOREACH(acl_alias, it)
+	{
 		const struct acl_alias_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)

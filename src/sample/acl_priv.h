@@ -27,7 +27,8 @@ struct acl_name { /* acl(): names to look up when all are known */
 	struct acl *acl;
 };
 
-/* acl_test.c: '<criterion> [flags] [operator] <patterns>' from @args up to @end (a word's position). NULL: reported. */
+/* acl_test.c: '<criterion> [flags] [operator] <patterns>' from @args up to @end (a word's
+ * position). NULL: reported. */
 struct acl_test *acl_test_parse(struct cfg_parser *p, struct cfg_args *args, uint32_t end,
 	enum smp_where where, bool is_builtin);
 enum acl_result acl_test_eval(const struct acl_test *t, struct smp_env *env);
@@ -35,7 +36,8 @@ const struct acl_alias_kw *acl_alias_find(struct slice name);
 const char *acl_alias_nearest(struct slice name); /* or NULL */
 
 /* acl.c */
-struct acl *acl_find(struct cfg_parser *p, struct acl_scope *scope, struct slice name); /* built-in ones too */
+struct acl *acl_find(
+	struct cfg_parser *p, struct acl_scope *scope, struct slice name); /* built-in ones too */
 const char *acl_nearest(const struct acl_scope *scope, struct slice name);
 enum acl_result acl_eval(const struct acl *acl, struct smp_env *env);
 int acl_add_test(struct cfg_parser *p, struct acl *acl, struct acl_test *t);

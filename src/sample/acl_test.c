@@ -2,9 +2,10 @@
 /*
  * One test of an ACL: an expression, a matcher and patterns.
  *
- * The matcher comes from '-m', else from the alias (path_beg), else from the type of the expression's result. Patterns are
- * grouped into lists, one per file and one per run of words with the same flags, because '-i' holds for what follows
- * it. A test whose expression is a constant is decided while loading.
+ * The matcher comes from '-m', else from the alias (path_beg), else from the type of the
+ * expression's result. Patterns are grouped into lists, one per file and one per run of words with
+ * the same flags, because '-i' holds for what follows it. A test whose expression is a constant is
+ * decided while loading.
  */
 #include "acl_priv.h"
 
@@ -33,7 +34,8 @@ static struct slice text_of(const struct cfg_word *w)
 }
 
 /* The place of a word; built-in definitions have none. */
-static struct place place_of(const struct test_parser *tp, const struct cfg_word *w, enum smp_where where)
+static struct place place_of(
+	const struct test_parser *tp, const struct cfg_word *w, enum smp_where where)
 {
 	return (struct place){ tp->p, tp->is_builtin ? NULL : w, 0, text_of(w), where };
 }
@@ -49,7 +51,8 @@ static struct slice criterion_name(struct slice text)
 	return slice_make(text.ptr, n);
 }
 
-/* The criterion with the alias replaced by its fetch, compiled. The text then differs from the word's. */
+/* The criterion with the alias replaced by its fetch, compiled. The text then differs from the
+ * word's. */
 static struct expr *compile_alias(struct test_parser *tp, const struct cfg_word *w,
 	const struct acl_alias_kw *alias, enum smp_where where)
 {
@@ -66,7 +69,8 @@ static struct expr *compile_alias(struct test_parser *tp, const struct cfg_word 
 	}
 	memcpy(text, fetch.ptr, fetch.len);
 	memcpy(text + fetch.len, w->str + skip, w->len - skip + 1);
-	for (size_t i = 0; i <= len; i++) { /* so that messages still mark the word as it was written */
+	for (size_t i = 0; i <= len;
+		i++) { /* so that messages still mark the word as it was written */
 		size_t at = i < fetch.len ? LB_MIN(i, skip - 1) : i - fetch.len + skip;
 
 		cols[i] = w->cols && at < w->len ? w->cols[at] : (uint16_t)at;
@@ -92,7 +96,8 @@ static int default_match(const struct expr *e)
 	}
 }
 
-/* Neither a fetch nor an alias. Return: -1 with a proposal, 0 when expr_compile() says it as well. */
+/* Neither a fetch nor an alias. Return: -1 with a proposal, 0 when expr_compile() says it as well.
+ */
 static int refuse_unknown(struct test_parser *tp, const struct cfg_word *w, struct slice name)
 {
 	const char *near = acl_alias_nearest(name);
@@ -152,7 +157,8 @@ static int parse_match(struct test_parser *tp, int *match)
 	*match = pat_match_by_name(text_of(w));
 	if (*match < 0)
 		return cfg_error(tp->p, w,
-			"'%s' is not a matching method, expected one of found, bool, int, ip, bin, len, "
+			"'%s' is not a matching method, expected one of found, bool, int, ip, bin, "
+			"len, "
 			"str, beg, sub, dir, dom, end, reg",
 			w->str);
 	tp->is_dotted = false;
@@ -166,7 +172,8 @@ static int need_match(struct test_parser *tp, int match)
 
 	if (match < 0)
 		return cfg_error(tp->p, tp->is_builtin ? NULL : tp->criterion,
-			"'%s' gives type '%s', which has no default way to match: say which with '-m', such "
+			"'%s' gives type '%s', which has no default way to match: say which with "
+			"'-m', such "
 			"as '-m found' or '-m str'",
 			tp->criterion->str, smp_type_name(from));
 	if (!smp_can_cast(from, match_type((enum pat_match)match)))
@@ -209,8 +216,8 @@ static int parse_file(struct test_parser *tp)
 	tp->has_patterns = true;
 	if (tp->test->match == PAT_FOUND || tp->test->match == PAT_BOOL)
 		return 0; /* these look at no patterns */
-	pl = pattern_file(tp->p, w, tp->test->match, list_flags(tp) | (tp->icase ? PF_ICASE : 0),
-		tp->is_map);
+	pl = pattern_file(
+		tp->p, w, tp->test->match, list_flags(tp) | (tp->icase ? PF_ICASE : 0), tp->is_map);
 	return pl ? keep_list(tp, pl) : -1;
 }
 
@@ -260,7 +267,8 @@ static int parse_flags(struct test_parser *tp, int *match)
 			r = parse_unique_id(tp);
 		else
 			r = cfg_error(tp->p, w,
-				"'%s' is not a flag of ACLs, expected -f, -i, -m, -M, -n, -u or '--' in front "
+				"'%s' is not a flag of ACLs, expected -f, -i, -m, -M, -n, -u or "
+				"'--' in front "
 				"of a pattern that begins with '-'",
 				w->str);
 		if (r != 0)
@@ -282,7 +290,14 @@ static struct pat_list *word_list(struct test_parser *tp)
 	return keep_list(tp, tp->words) == 0 ? tp->words : NULL;
 }
 
-enum int_op { OP_EQ, OP_GE, OP_GT, OP_LE, OP_LT, OP_N };
+enum int_op {
+	OP_EQ,
+	OP_GE,
+	OP_GT,
+	OP_LE,
+	OP_LT,
+	OP_N
+};
 
 static bool is_operator(const struct test_parser *tp, const struct cfg_word *w, enum int_op *op)
 {
@@ -305,19 +320,21 @@ static char *print_range(const struct test_parser *tp, const struct pat_range *r
 
 	if (tp->is_dotted)
 		return arena_printf(a, "%jd.%jd:%jd.%jd", (intmax_t)(r->lo >> 16),
-			(intmax_t)(r->lo & 0xffff), (intmax_t)(r->hi >> 16), (intmax_t)(r->hi & 0xffff));
+			(intmax_t)(r->lo & 0xffff), (intmax_t)(r->hi >> 16),
+			(intmax_t)(r->hi & 0xffff));
 	return arena_printf(a, "%jd:%jd", (intmax_t)r->lo, (intmax_t)r->hi);
 }
 
 /*
- * What a word behind an operator stands for, as a range: a number and above, or below; of a range that was written as
- * one, gt leaves the first number out and lt the last. Return: false when nothing can match; a text that is no number
- * stays for the list to refuse.
+ * What a word behind an operator stands for, as a range: a number and above, or below; of a range
+ * that was written as one, gt leaves the first number out and lt the last. Return: false when
+ * nothing can match; a text that is no number stays for the list to refuse.
  */
 static bool as_range(const struct test_parser *tp, enum int_op op, struct slice *text)
 {
 	bool is_range = text->len && memchr(text->ptr, ':', text->len);
-	int64_t least = tp->is_dotted ? 0 : INT64_MIN, most = tp->is_dotted ? UINT32_MAX : INT64_MAX;
+	int64_t least = tp->is_dotted ? 0 : INT64_MIN,
+		most = tp->is_dotted ? UINT32_MAX : INT64_MAX;
 	struct pat_range r;
 	const char *why;
 
@@ -389,12 +406,14 @@ static void warn_if_never(struct test_parser *tp)
 
 	if (t->n_lists == 0 && t->match != PAT_FOUND && t->match != PAT_BOOL && !tp->has_patterns)
 		cfg_warn(tp->p, tp->is_builtin ? NULL : tp->criterion,
-			"'%s' has no patterns to be compared with, so it never matches; '-m found' tests for "
+			"'%s' has no patterns to be compared with, so it never matches; '-m found' "
+			"tests for "
 			"its presence",
 			tp->criterion->str);
 }
 
-/* The first configuration is read before there are threads with scratch memory: a thread for the moment. */
+/* The first configuration is read before there are threads with scratch memory: a thread for the
+ * moment. */
 static bool borrow_thread(void)
 {
 	static struct thread moment;

@@ -2,9 +2,10 @@
 /*
  * Arguments of fetches and converters: "(a,'b c',5)" to typed values; names to what they stand for.
  *
- * Quotes and backslashes work inside the parentheses as they do on the line: both kinds of quotes protect commas
- * and parentheses, a backslash protects one character outside of single quotes. Names of things that may be
- * defined further down (backends, servers, user lists) are noted and resolved when all files are read.
+ * Quotes and backslashes work inside the parentheses as they do on the line: both kinds of quotes
+ * protect commas and parentheses, a backslash protects one character outside of single quotes.
+ * Names of things that may be defined further down (backends, servers, user lists) are noted and
+ * resolved when all files are read.
  */
 #include <lb/sample/acl.h>
 
@@ -21,20 +22,32 @@ struct pending_arg { /* a name to resolve */
 	const struct cfg_word *word; /* just the name */
 };
 
-struct raw_arg { /* one argument as cut out */
+struct raw_arg {           /* one argument as cut out */
 	struct slice text; /* without quotes */
-	size_t at, len;	   /* where it lies */
+	size_t at, len;    /* where it lies */
 };
 
 const struct place *sample_checking;
 
 static const char *const arg_names[] = {
-	[ARG_END] = "nothing",	  [ARG_STR] = "string",	      [ARG_SINT] = "integer",
-	[ARG_UINT] = "integer",	  [ARG_IPV4] = "IPv4 address", [ARG_IPV6] = "IPv6 address",
-	[ARG_MASK4] = "IPv4 mask", [ARG_MASK6] = "IPv6 mask",  [ARG_TIME] = "delay",
-	[ARG_SIZE] = "size",	  [ARG_REGEX] = "regex",       [ARG_FRONTEND] = "frontend",
-	[ARG_BACKEND] = "backend", [ARG_SERVER] = "server",    [ARG_TABLE] = "table",
-	[ARG_USERLIST] = "user list", [ARG_MAP] = "string",    [ARG_VAR] = "string",
+	[ARG_END] = "nothing",
+	[ARG_STR] = "string",
+	[ARG_SINT] = "integer",
+	[ARG_UINT] = "integer",
+	[ARG_IPV4] = "IPv4 address",
+	[ARG_IPV6] = "IPv6 address",
+	[ARG_MASK4] = "IPv4 mask",
+	[ARG_MASK6] = "IPv6 mask",
+	[ARG_TIME] = "delay",
+	[ARG_SIZE] = "size",
+	[ARG_REGEX] = "regex",
+	[ARG_FRONTEND] = "frontend",
+	[ARG_BACKEND] = "backend",
+	[ARG_SERVER] = "server",
+	[ARG_TABLE] = "table",
+	[ARG_USERLIST] = "user list",
+	[ARG_MAP] = "string",
+	[ARG_VAR] = "string",
 	[ARG_ENUM] = "string",
 };
 
@@ -55,8 +68,8 @@ int place_error(const struct place *pl, size_t at, size_t len, const char *fmt, 
 	va_end(ap);
 	if (!pl->word)
 		return cfg_error(pl->p, NULL, "%s", text);
-	return cfg_error_at(pl->p, pl->word, pl->off + (uint32_t)at, (uint32_t)LB_MAX(len, 1), "%s",
-		text);
+	return cfg_error_at(
+		pl->p, pl->word, pl->off + (uint32_t)at, (uint32_t)LB_MAX(len, 1), "%s", text);
 }
 
 int out_of_memory(struct cfg_parser *p)
@@ -172,7 +185,7 @@ static int cut_args(const struct place *pl, const struct arg_spec *spec, int n_t
 	for (;;) {
 		if (n == n_types && i < pl->text.len)
 			return place_error(pl, i, 1,
-				n == 0	 ? "%s '%s' takes no arguments"
+				n == 0   ? "%s '%s' takes no arguments"
 				: n == 1 ? "%s '%s' takes %d argument at most"
 					 : "%s '%s' takes %d arguments at most",
 				spec->kind, spec->kw, n);
@@ -180,7 +193,8 @@ static int cut_args(const struct place *pl, const struct arg_spec *spec, int n_t
 			return -1;
 		if (i >= pl->text.len)
 			return place_error(pl, open, 1,
-				"the arguments of %s '%s' have no closing ')'", spec->kind, spec->kw);
+				"the arguments of %s '%s' have no closing ')'", spec->kind,
+				spec->kw);
 		mem += raw[n++].text.len + 1;
 		if (pl->text.ptr[i++] == ')')
 			break;
@@ -279,8 +293,8 @@ static bool is_name_type(enum arg_type type)
 }
 
 /* 0 typed; 1: the text does not fit the type; -1: reported. */
-static int type_arg(const struct place *pl, enum arg_type type, const struct raw_arg *raw,
-	struct arg *arg)
+static int type_arg(
+	const struct place *pl, enum arg_type type, const struct raw_arg *raw, struct arg *arg)
 {
 	arg->type = type;
 	arg->str = raw->text;
@@ -307,8 +321,8 @@ static bool takes_empty(enum arg_type type)
 }
 
 /* An argument that was not written. */
-static int missing_arg(const struct place *pl, const struct arg_spec *spec, unsigned i, size_t at,
-	struct arg *arg)
+static int missing_arg(
+	const struct place *pl, const struct arg_spec *spec, unsigned i, size_t at, struct arg *arg)
 {
 	enum arg_type type = spec->types[i];
 
@@ -325,7 +339,9 @@ static int missing_arg(const struct place *pl, const struct arg_spec *spec, unsi
 		return 0;
 	}
 	return place_error(pl, at, 1, "%s '%s' expects %s %s as argument %u", spec->kind, spec->kw,
-		type == ARG_SINT || type == ARG_UINT || (type >= ARG_IPV4 && type <= ARG_MASK6) ? "an" : "a",
+		type == ARG_SINT || type == ARG_UINT || (type >= ARG_IPV4 && type <= ARG_MASK6)
+			? "an"
+			: "a",
 		arg_type_name(type), i + 1);
 }
 
@@ -333,7 +349,8 @@ static int type_args(const struct place *pl, const struct arg_spec *spec, const 
 	int n_raw, size_t end, unsigned n_types, struct arg *args)
 {
 	for (unsigned i = 0; i < n_types; i++) {
-		bool is_there = i < (unsigned)n_raw && (raw[i].text.len || takes_empty(spec->types[i]));
+		bool is_there =
+			i < (unsigned)n_raw && (raw[i].text.len || takes_empty(spec->types[i]));
 		int r;
 
 		if (!is_there) {
@@ -346,8 +363,9 @@ static int type_args(const struct place *pl, const struct arg_spec *spec, const 
 		r = type_arg(pl, spec->types[i], &raw[i], &args[i]);
 		if (r > 0)
 			return place_error(pl, raw[i].at, raw[i].len,
-				"%s '%s' expects argument %u to be of type '%s', got '%s'", spec->kind,
-				spec->kw, i + 1, arg_type_name(spec->types[i]), raw[i].text.ptr);
+				"%s '%s' expects argument %u to be of type '%s', got '%s'",
+				spec->kind, spec->kw, i + 1, arg_type_name(spec->types[i]),
+				raw[i].text.ptr);
 		if (r < 0)
 			return -1;
 	}
@@ -375,8 +393,8 @@ static int run_check(const struct place *pl, const struct arg_spec *spec, size_t
 		err ? err : "these arguments are not valid");
 }
 
-int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos, struct arg **args_out,
-	void **priv_out)
+int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
+	struct arg **args_out, void **priv_out)
 {
 	struct raw_arg raw[ARG_MAX];
 	size_t open = *pos, end;
@@ -396,15 +414,16 @@ int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
 		return out_of_memory(pl->p);
 	if (type_args(pl, spec, raw, n_raw, end ? end - (end == open) : 0, n_types, *args_out) != 0)
 		return -1;
-	return run_check(pl, spec, *pos > open ? open + 1 : open - 1, end > open ? end - open - 1 : 1,
-		*args_out, priv_out);
+	return run_check(pl, spec, *pos > open ? open + 1 : open - 1,
+		end > open ? end - open - 1 : 1, *args_out, priv_out);
 }
 
 /* --- resolving --- */
 
 static const struct arg_resolver *find_resolver(enum arg_type type)
 {
-	LB_REGISTRY_FOREACH(arg_resolver, it) {
+	LB_REGISTRY_FOREACH(arg_resolver, it)
+	{
 		const struct arg_resolver *r = *it;
 
 		if (r->type == type)
@@ -457,7 +476,8 @@ int arg_int_or_var(struct arg *arg, struct arena *a, const char **err)
 	}
 	arg->ptr = (void *)var_name_parse(a, arg->str, &why);
 	if (!arg->ptr) {
-		*err = arena_printf(a, "expected an integer or a variable such as txn.count, got '%.*s'",
+		*err = arena_printf(a,
+			"expected an integer or a variable such as txn.count, got '%.*s'",
 			SLICE_ARG(arg->str));
 		return -1;
 	}

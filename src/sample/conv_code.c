@@ -6,9 +6,9 @@
 
 #include <ctype.h>
 
-#define CONV(name)                                                                                 \
-	static bool conv_##name(const struct arg *args, struct smp_env *env, struct sample *smp,   \
-		void *priv)
+#define CONV(name)               \
+	static bool conv_##name( \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 
 static bool give(struct sample *smp, enum smp_type type, const char *start, const char *end)
 {
@@ -143,8 +143,10 @@ CONV(le2dec)
 
 /* --- base64 (RFC 4648) --- */
 
-static const char base64_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-static const char base64url_digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+static const char base64_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+static const char base64url_digits[] =
+	"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 static bool encode64(struct sample *smp, const char *digits, bool pads)
 {

@@ -7,10 +7,10 @@
 #include <stdio.h>
 #include <time.h>
 
-#define MAX_DATE		256
-#define CONV(name)                                                                                 \
-	static bool conv_##name(const struct arg *args, struct smp_env *env, struct sample *smp,   \
-		void *priv)
+#define MAX_DATE 256
+#define CONV(name)               \
+	static bool conv_##name( \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 
 struct moment {
 	time_t sec;
@@ -77,7 +77,8 @@ static bool fill_fractions(const char *format, uint32_t usec, char *to, size_t s
 	return true;
 }
 
-static bool format_date(const struct arg *args, struct sample *smp, int64_t per_second, bool is_local)
+static bool format_date(
+	const struct arg *args, struct sample *smp, int64_t per_second, bool is_local)
 {
 	int64_t offset = arg_given(&args[1]) ? args[1].sint : 0, v;
 	char format[MAX_DATE], text[MAX_DATE];
@@ -166,9 +167,9 @@ CONV(http_date)
 		snprintf(fraction, sizeof(fraction), ".%03u", m.usec / 1000 % 1000);
 	else if (args[1].sint == 1000000)
 		snprintf(fraction, sizeof(fraction), ".%06u", m.usec % 1000000);
-	snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d%s GMT", days + 3 * tm.tm_wday,
-		tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec,
-		fraction);
+	snprintf(text, sizeof(text), "%.3s, %02d %.3s %04d %02d:%02d:%02d%s GMT",
+		days + 3 * tm.tm_wday, tm.tm_mday, months + 3 * tm.tm_mon, tm.tm_year + 1900,
+		tm.tm_hour, tm.tm_min, tm.tm_sec, fraction);
 	return give_text(smp, text, strlen(text));
 }
 

@@ -8,13 +8,14 @@
 #include <openssl/hmac.h>
 #include <xxhash.h>
 
-#define CONV(name)                                                                                 \
-	static bool conv_##name(const struct arg *args, struct smp_env *env, struct sample *smp,   \
-		void *priv)
+#define CONV(name)               \
+	static bool conv_##name( \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 
 /* --- 32 bits --- */
 
-/* Bob Jenkins' integer hash with shifts, then one multiplication: every bit depends on every other. */
+/* Bob Jenkins' integer hash with shifts, then one multiplication: every bit depends on every other.
+ */
 static uint32_t avalanche(uint32_t v)
 {
 	v = v + 0x7ed55d16 + (v << 12);
@@ -169,7 +170,8 @@ static int check_sha2(struct arg *args, void **priv_out, struct arena *a, const 
 	case 512: *priv_out = (void *)EVP_sha512(); return 0;
 	default: break;
 	}
-	*err = arena_printf(a, "expected 224, 256, 384 or 512 bits, got '%.*s'", SLICE_ARG(args[0].str));
+	*err = arena_printf(
+		a, "expected 224, 256, 384 or 512 bits, got '%.*s'", SLICE_ARG(args[0].str));
 	return -1;
 }
 
@@ -224,7 +226,8 @@ CONV(hmac)
 			return false;
 		key = slice_make(raw, (size_t)n);
 	}
-	if (!HMAC(priv, key.ptr, (int)key.len, (const unsigned char *)smp->str.ptr, smp->str.len, mem, &len))
+	if (!HMAC(priv, key.ptr, (int)key.len, (const unsigned char *)smp->str.ptr, smp->str.len,
+		    mem, &len))
 		return false;
 	smp_set_str(smp, SMP_BIN, slice_make((const char *)mem, len));
 	return true;

@@ -6,13 +6,20 @@
  *   map_<matcher>_ip     as an address              map_<matcher>_key    the key that matched
  *   map_regm             the value with \0 to \9 replaced by what the expression captured
  *
- * Without a match the default given counts, or there is no value. Values are checked when the file is read.
+ * Without a match the default given counts, or there is no value. Values are checked when the file
+ * is read.
  */
 #include "pattern_priv.h"
 
 #include "sample_priv.h"
 
-enum map_out { MAP_STR, MAP_INT, MAP_IP, MAP_KEY, MAP_REGM };
+enum map_out {
+	MAP_STR,
+	MAP_INT,
+	MAP_IP,
+	MAP_KEY,
+	MAP_REGM
+};
 
 struct map {
 	const struct pat_list *list;
@@ -66,8 +73,8 @@ static int check_values(const struct map *m, struct slice path, struct arena *a,
 static struct cfg_word *name_word(const struct place *pl, struct slice name)
 {
 	const char *at = memmem(pl->text.ptr, pl->text.len, name.ptr, name.len);
-	struct cfg_word *w =
-		at ? place_word(pl, (size_t)(at - pl->text.ptr), name.len) : place_word(pl, 0, pl->text.len);
+	struct cfg_word *w = at ? place_word(pl, (size_t)(at - pl->text.ptr), name.len)
+				: place_word(pl, 0, pl->text.len);
 
 	if (w && !at)
 		w->str = name.ptr;
@@ -135,8 +142,8 @@ static bool conv_regm(const struct arg *args, struct smp_env *env, struct sample
 		return give_default(m, smp);
 	out = work_strbuf();
 	regex_expand(out, value, caps, LB_MIN(n, 10));
-	smp_set_str(smp, SMP_STR, out->is_truncated ? SLICE_NULL
-						    : scratch_copy(slice_make(out->ptr, out->len)));
+	smp_set_str(smp, SMP_STR,
+		out->is_truncated ? SLICE_NULL : scratch_copy(slice_make(out->ptr, out->len)));
 	return smp->str.ptr != NULL;
 }
 

@@ -6,9 +6,9 @@
 
 #include <arpa/inet.h>
 
-#define CONV(name)                                                                                 \
-	static bool conv_##name(const struct arg *args, struct smp_env *env, struct sample *smp,   \
-		void *priv)
+#define CONV(name)               \
+	static bool conv_##name( \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 
 static int check_operand(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
@@ -124,7 +124,7 @@ CONV(bool)
 	return true;
 }
 
-CONV(not)
+CONV(not )
 {
 	smp_set_bool(smp, smp->sint == 0);
 	return true;
@@ -172,7 +172,6 @@ CONV(hex2i)
 	smp_set_int(smp, (int64_t)v);
 	return true;
 }
-
 
 /* An IPv6 address without a mask for it has no value. */
 CONV(ipmask)

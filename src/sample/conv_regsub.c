@@ -4,8 +4,8 @@
 
 #include "sample_priv.h"
 
-#define MAX_RESULT		(1u << 20)
-#define WORK_KEPT		65536
+#define MAX_RESULT (1u << 20)
+#define WORK_KEPT  65536
 
 struct regsub {
 	const struct regex *re;
@@ -41,7 +41,8 @@ static int check_regsub(struct arg *args, void **priv_out, struct arena *a, cons
 		} else if (flags.ptr[i] == 'i') {
 			icase = true;
 		} else {
-			*err = arena_printf(a, "expected the flags g and i, got '%.*s'", SLICE_ARG(flags));
+			*err = arena_printf(
+				a, "expected the flags g and i, got '%.*s'", SLICE_ARG(flags));
 			return -1;
 		}
 	}

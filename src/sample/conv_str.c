@@ -6,9 +6,9 @@
 
 #include <ctype.h>
 
-#define CONV(name)                                                                                 \
-	static bool conv_##name(const struct arg *args, struct smp_env *env, struct sample *smp,   \
-		void *priv)
+#define CONV(name)               \
+	static bool conv_##name( \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 
 /* --- cases --- */
 
@@ -107,8 +107,8 @@ static int64_t count_arg(const struct arg *args)
 }
 
 /* Fields are what stands between delimiters, empty ones too. @count 0: all that follow. */
-static bool field_forward(struct slice s, struct slice delims, int64_t index, int64_t count,
-	struct slice *out)
+static bool field_forward(
+	struct slice s, struct slice delims, int64_t index, int64_t count, struct slice *out)
 {
 	int64_t field = 1;
 	size_t start = 0, i;
@@ -127,8 +127,8 @@ static bool field_forward(struct slice s, struct slice delims, int64_t index, in
 	return true;
 }
 
-static bool field_backward(struct slice s, struct slice delims, int64_t index, int64_t count,
-	struct slice *out)
+static bool field_backward(
+	struct slice s, struct slice delims, int64_t index, int64_t count, struct slice *out)
 {
 	int64_t field = 1;
 	size_t end = s.len, i;
@@ -159,8 +159,8 @@ CONV(field)
 }
 
 /* Words are runs without delimiters; delimiters at both ends do not count. */
-static bool word_forward(struct slice s, struct slice delims, int64_t index, int64_t count,
-	struct slice *out)
+static bool word_forward(
+	struct slice s, struct slice delims, int64_t index, int64_t count, struct slice *out)
 {
 	int64_t word = 0;
 	size_t start = 0, end = s.len;
@@ -183,8 +183,8 @@ static bool word_forward(struct slice s, struct slice delims, int64_t index, int
 	return true;
 }
 
-static bool word_backward(struct slice s, struct slice delims, int64_t index, int64_t count,
-	struct slice *out)
+static bool word_backward(
+	struct slice s, struct slice delims, int64_t index, int64_t count, struct slice *out)
 {
 	int64_t word = 0;
 	size_t start = 0, end = s.len;

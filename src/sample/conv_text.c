@@ -6,9 +6,9 @@
 
 #include <stdio.h>
 
-#define CONV(name)                                                                                 \
-	static bool conv_##name(const struct arg *args, struct smp_env *env, struct sample *smp,   \
-		void *priv)
+#define CONV(name)               \
+	static bool conv_##name( \
+		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 
 /* --- json --- */
 
@@ -19,15 +19,19 @@ enum json_input { /* bits: read UTF-8; drop what is wrong; accept overlong forms
 	JSON_OVERLONG = 4
 };
 
-enum utf8_result { UTF8_OK, UTF8_BAD, UTF8_OVERLONG };
+enum utf8_result {
+	UTF8_OK,
+	UTF8_BAD,
+	UTF8_OVERLONG
+};
 
 static int check_json(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
 	static const struct {
 		const char *name;
 		int mode;
-	} modes[] = { { "ascii", JSON_ASCII }, { "utf8", JSON_UTF8 }, { "utf8s", JSON_UTF8 | JSON_DROPS },
-		{ "utf8p", JSON_UTF8 | JSON_OVERLONG },
+	} modes[] = { { "ascii", JSON_ASCII }, { "utf8", JSON_UTF8 },
+		{ "utf8s", JSON_UTF8 | JSON_DROPS }, { "utf8p", JSON_UTF8 | JSON_OVERLONG },
 		{ "utf8ps", JSON_UTF8 | JSON_DROPS | JSON_OVERLONG } };
 
 	if (!arg_given(&args[0]) || !args[0].str.len)
@@ -46,7 +50,12 @@ static int check_json(struct arg *args, void **priv_out, struct arena *a, const 
 static enum utf8_result read_utf8(const unsigned char *p, size_t len, uint32_t *code, size_t *used)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned n = p[0] < 0x80 ? 1 : p[0] < 0xc0 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf8 ? 4 : 0;
+	unsigned n = p[0] < 0x80   ? 1
+		     : p[0] < 0xc0 ? 0
+		     : p[0] < 0xe0 ? 2
+		     : p[0] < 0xf0 ? 3
+		     : p[0] < 0xf8 ? 4
+				   : 0;
 
 	*used = 1;
 	*code = p[0];
@@ -115,8 +124,9 @@ CONV(json)
 static int read_quality(struct slice params)
 {
 	const char *eq = params.len ? memchr(params.ptr, '=', params.len) : NULL;
-	struct slice v = eq ? slice_trim(slice_make(eq + 1, params.len - (size_t)(eq + 1 - params.ptr)))
-			    : SLICE_NULL;
+	struct slice v =
+		eq ? slice_trim(slice_make(eq + 1, params.len - (size_t)(eq + 1 - params.ptr)))
+		   : SLICE_NULL;
 	int q, scale = 100;
 
 	if (!params.len)
@@ -167,7 +177,8 @@ static struct slice best_language(struct slice header, struct slice list)
 	while (header.len) {
 		const char *comma = memchr(header.ptr, ',', header.len);
 		size_t len = comma ? (size_t)(comma - header.ptr) : header.len;
-		struct slice item = slice_trim(slice_make(header.ptr, len)), params = SLICE_NULL, found;
+		struct slice item = slice_trim(slice_make(header.ptr, len)), params = SLICE_NULL,
+			     found;
 		const char *semi = item.len ? memchr(item.ptr, ';', item.len) : NULL;
 		int q;
 

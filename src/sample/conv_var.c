@@ -4,17 +4,27 @@
 
 #include "sample_priv.h"
 
-#define MAX_CONDS		4
+#define MAX_CONDS 4
 
-enum cond { IF_NONE, IF_EXISTS, IF_NOT_EXISTS, IF_EMPTY, IF_NOT_EMPTY, IF_SET, IF_NOT_SET, IF_GT, IF_LT };
+enum cond {
+	IF_NONE,
+	IF_EXISTS,
+	IF_NOT_EXISTS,
+	IF_EMPTY,
+	IF_NOT_EMPTY,
+	IF_SET,
+	IF_NOT_SET,
+	IF_GT,
+	IF_LT
+};
 
 struct set_var {
 	const struct var_name *name;
 	uint8_t conds[MAX_CONDS];
 };
 
-static const char *const cond_names[] = { "", "ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset",
-	"ifnotset", "ifgt", "iflt" };
+static const char *const cond_names[] = { "", "ifexists", "ifnotexists", "ifempty", "ifnotempty",
+	"ifset", "ifnotset", "ifgt", "iflt" };
 
 static int parse_cond(struct slice s)
 {
@@ -39,7 +49,8 @@ static int check_set_var(struct arg *args, void **priv_out, struct arena *a, con
 
 		if (c < 0) {
 			*err = arena_printf(a,
-				"'%.*s' is not a condition, expected ifexists, ifnotexists, ifempty, "
+				"'%.*s' is not a condition, expected ifexists, ifnotexists, "
+				"ifempty, "
 				"ifnotempty, ifset, ifnotset, ifgt or iflt",
 				SLICE_ARG(args[i + 1].str));
 			return -1;
@@ -63,7 +74,8 @@ static bool compares(bool has, const struct sample *old, const struct sample *sm
 	return greater ? old->sint > smp->sint : old->sint < smp->sint;
 }
 
-static bool holds(enum cond c, bool has, bool exists, const struct sample *old, const struct sample *smp)
+static bool holds(
+	enum cond c, bool has, bool exists, const struct sample *old, const struct sample *smp)
 {
 	switch (c) {
 	case IF_EXISTS: return exists;
@@ -78,12 +90,14 @@ static bool holds(enum cond c, bool has, bool exists, const struct sample *old, 
 	}
 }
 
-static bool conv_set_var(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool conv_set_var(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	const struct set_var *sv = priv;
 	struct sample old = { .type = SMP_ANY };
 	bool has = sv->conds[0] && var_get(env, sv->name, &old);
-	bool exists = has || var_name_scope(sv->name) == VAR_PROC; /* those are made by being named */
+	bool exists =
+		has || var_name_scope(sv->name) == VAR_PROC; /* those are made by being named */
 
 	for (unsigned i = 0; i < MAX_CONDS; i++)
 		if (!holds((enum cond)sv->conds[i], has, exists, &old, smp))
@@ -97,7 +111,8 @@ static int check_unset_var(struct arg *args, void **priv_out, struct arena *a, c
 	return *priv_out ? 0 : -1;
 }
 
-static bool conv_unset_var(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool conv_unset_var(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	/* the sample may be the variable's own text, which is about to go */
 	if (smp->type == SMP_STR || smp->type == SMP_BIN || smp->type == SMP_METH)

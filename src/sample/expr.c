@@ -2,9 +2,10 @@
 /*
  * Expressions: a fetch and the converters behind it, compiled to one array of steps.
  *
- * Compiling checks names, arguments, types between the steps, and whether the fetch can work in the place where the
- * expression stands; each message marks the word it is about. Evaluating walks the array: a cast where the types
- * differ, a call; no name is looked at and nothing is allocated but scratch memory.
+ * Compiling checks names, arguments, types between the steps, and whether the fetch can work in the
+ * place where the expression stands; each message marks the word it is about. Evaluating walks the
+ * array: a cast where the types differ, a call; no name is looked at and nothing is allocated but
+ * scratch memory.
  */
 #include <lb/sample/sample.h>
 
@@ -12,7 +13,7 @@
 
 #include <ctype.h>
 
-#define MAX_STEPS		64 /* converters in one expression */
+#define MAX_STEPS 64 /* converters in one expression */
 
 struct step {
 	const struct conv_kw *kw;
@@ -92,8 +93,8 @@ static int unknown_fetch(const struct builder *b, struct slice name, size_t at)
 	const char *near;
 
 	if (!name.len)
-		return place_error(&b->pl, at, 1,
-			"expected a sample fetch such as 'src' or 'path' here");
+		return place_error(
+			&b->pl, at, 1, "expected a sample fetch such as 'src' or 'path' here");
 	if (conv_find(name))
 		return place_error(&b->pl, at, name.len,
 			"'" SLICE_FMT "' is a converter: it must follow a fetch and a comma",
@@ -116,7 +117,8 @@ static int parse_fetch(struct builder *b, size_t *pos, bool must_fit)
 	b->kw = name.len ? fetch_find(name) : NULL;
 	if (!b->kw)
 		return unknown_fetch(b, name, at);
-	spec = (struct arg_spec){ b->kw->name, "fetch", b->kw->args, b->kw->min_args, b->kw->check };
+	spec = (struct arg_spec){ b->kw->name, "fetch", b->kw->args, b->kw->min_args,
+		b->kw->check };
 	*pos += name.len;
 	if (args_parse(&b->pl, &spec, pos, &b->args, &b->priv) != 0)
 		return -1;
@@ -131,13 +133,14 @@ static int unknown_conv(const struct builder *b, struct slice name, size_t at)
 	const char *near = name.len ? conv_nearest(name) : NULL;
 
 	if (!name.len)
-		return place_error(&b->pl, at ? at - 1 : 0, 1, "expected a converter behind the comma");
+		return place_error(
+			&b->pl, at ? at - 1 : 0, 1, "expected a converter behind the comma");
 	if (near)
 		return place_error(&b->pl, at, name.len,
-			"'" SLICE_FMT "' is not a known converter; did you mean '%s'?", SLICE_ARG(name),
-			near);
-	return place_error(&b->pl, at, name.len, "'" SLICE_FMT "' is not a known converter",
-		SLICE_ARG(name));
+			"'" SLICE_FMT "' is not a known converter; did you mean '%s'?",
+			SLICE_ARG(name), near);
+	return place_error(
+		&b->pl, at, name.len, "'" SLICE_FMT "' is not a known converter", SLICE_ARG(name));
 }
 
 static const char *previous_name(const struct builder *b)
@@ -157,11 +160,12 @@ static int parse_conv(struct builder *b, size_t *pos)
 	if (!kw)
 		return unknown_conv(b, name, at);
 	if (b->n_steps == MAX_STEPS)
-		return place_error(&b->pl, at, name.len, "an expression takes %d converters at most",
-			MAX_STEPS);
+		return place_error(&b->pl, at, name.len,
+			"an expression takes %d converters at most", MAX_STEPS);
 	if (!smp_can_cast(b->out, kw->in))
 		return place_error(&b->pl, at, name.len,
-			"converter '%s' takes type '%s', but '%s' gives '%s', which cannot become one",
+			"converter '%s' takes type '%s', but '%s' gives '%s', which cannot become "
+			"one",
 			kw->name, smp_type_name(kw->in), previous_name(b), smp_type_name(b->out));
 	spec = (struct arg_spec){ kw->name, "converter", kw->args, kw->min_args, kw->check };
 	*pos += name.len;
@@ -173,7 +177,8 @@ static int parse_conv(struct builder *b, size_t *pos)
 	return 0;
 }
 
-/* ",conv,conv(...)" from *@pos on. With @may_dangle the text may end behind a comma: *@pos is its length then. */
+/* ",conv,conv(...)" from *@pos on. With @may_dangle the text may end behind a comma: *@pos is its
+ * length then. */
 static int parse_chain(struct builder *b, size_t *pos, bool may_dangle, bool *dangles)
 {
 	*dangles = false;
@@ -191,8 +196,10 @@ static int parse_chain(struct builder *b, size_t *pos, bool may_dangle, bool *da
 
 static int refuse_rest(const struct builder *b, size_t pos)
 {
-	return place_error(&b->pl, pos, b->pl.text.len - pos, "'" SLICE_FMT "' is too much behind '%s'",
-		SLICE_ARG(slice_make(b->pl.text.ptr + pos, b->pl.text.len - pos)), previous_name(b));
+	return place_error(&b->pl, pos, b->pl.text.len - pos,
+		"'" SLICE_FMT "' is too much behind '%s'",
+		SLICE_ARG(slice_make(b->pl.text.ptr + pos, b->pl.text.len - pos)),
+		previous_name(b));
 }
 
 static struct expr *finish(const struct builder *b)
@@ -236,7 +243,8 @@ struct expr *expr_parse(struct cfg_parser *p, const struct cfg_word *w, uint32_t
 	return expr_compile(&pl, end_out, true);
 }
 
-/* The next word holds converters: because the last one ended with a comma, or because it names one. */
+/* The next word holds converters: because the last one ended with a comma, or because it names one.
+ */
 static bool goes_on(const struct cfg_args *args, bool dangles)
 {
 	const struct cfg_word *w = cfg_peek(args);

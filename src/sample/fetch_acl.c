@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The fetch acl(): ACLs of the section as a boolean, so that they can be used wherever expressions can.
+ * The fetch acl(): ACLs of the section as a boolean, so that they can be used wherever expressions
+ * can.
  *
- * ACLs may be defined further down, so names are looked up when all files are read. ACLs that lead back to
- * themselves are refused then.
+ * ACLs may be defined further down, so names are looked up when all files are read. ACLs that lead
+ * back to themselves are refused then.
  */
 #include "acl_priv.h"
 
 #include "sample_priv.h"
 
-struct acl_call { /* one use of acl() */
+struct acl_call {         /* one use of acl() */
 	struct list node; /* of the load, until resolved */
 	const struct proxy *px;
 	const struct cfg_line *line;
@@ -41,7 +42,8 @@ static int check_acl(struct arg *args, void **priv_out, struct arena *a, const c
 		n->name.ptr += n->is_negated;
 		n->name.len -= n->is_negated;
 	}
-	*err = "the ACLs of a section can be used only inside a frontend, backend, listen or defaults section";
+	*err = "the ACLs of a section can be used only inside a frontend, backend, listen or "
+	       "defaults section";
 	if (!call->px)
 		return -1;
 	list_append(&load->acl_calls, &call->node);
@@ -51,16 +53,16 @@ static int check_acl(struct arg *args, void **priv_out, struct arena *a, const c
 
 /* --- resolving --- */
 
-static int unknown_acl(struct cfg_parser *p, const struct acl_call *call, const struct acl_scope *scope,
-	struct slice name)
+static int unknown_acl(struct cfg_parser *p, const struct acl_call *call,
+	const struct acl_scope *scope, struct slice name)
 {
 	const char *near = acl_nearest(scope, name);
 
 	if (near)
 		return cfg_error_line(p, call->line, call->word,
 			"there is no ACL named '%.*s'; did you mean '%s'?", SLICE_ARG(name), near);
-	return cfg_error_line(p, call->line, call->word, "there is no ACL named '%.*s'",
-		SLICE_ARG(name));
+	return cfg_error_line(
+		p, call->line, call->word, "there is no ACL named '%.*s'", SLICE_ARG(name));
 }
 
 static int resolve_names(struct cfg_parser *p, struct acl_call *call)
@@ -96,7 +98,8 @@ static bool leads_to(struct acl_call *from, const struct acl_call *target)
 		for (uint32_t k = 0; acl && k < acl->n_tests && !found; k++) {
 			const struct acl_call *next = call_of(acl->tests[k]);
 
-			found = next && (next == target || leads_to((struct acl_call *)next, target));
+			found = next &&
+				(next == target || leads_to((struct acl_call *)next, target));
 		}
 	}
 	from->is_visited = false;

@@ -68,7 +68,8 @@ static int check_bin(struct arg *args, void **priv_out, struct arena *a, const c
 	if (hex.len % 2)
 		return -1;
 	for (size_t i = 0; i < hex.len; i += 2) {
-		int hi = hex_digit((unsigned char)hex.ptr[i]), lo = hex_digit((unsigned char)hex.ptr[i + 1]);
+		int hi = hex_digit((unsigned char)hex.ptr[i]),
+		    lo = hex_digit((unsigned char)hex.ptr[i + 1]);
 
 		if (hi < 0 || lo < 0)
 			return -1;
@@ -132,7 +133,8 @@ static bool fetch_pid(const struct arg *args, struct smp_env *env, struct sample
 	return true;
 }
 
-static bool fetch_thread(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_thread(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	smp_set_int(smp, lb_thread->id);
 	return true;
@@ -148,7 +150,8 @@ static int check_hostname(struct arg *args, void **priv_out, struct arena *a, co
 	return *priv_out ? 0 : -1;
 }
 
-static bool fetch_hostname(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_hostname(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	smp_set_str(smp, SMP_STR, slice_of(priv));
 	smp->flags |= SMP_F_CONST;
@@ -162,19 +165,22 @@ static __attribute__((constructor)) void note_start(void)
 	start_us = clock_mono_us();
 }
 
-static bool fetch_uptime(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_uptime(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	smp_set_int(smp, (clock_mono_us() - start_us) / 1000000);
 	return true;
 }
 
-static bool fetch_act_conn(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_act_conn(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	smp_set_int(smp, atomic_load_explicit(&lb_cur_conns, memory_order_relaxed));
 	return true;
 }
 
-static bool fetch_wait_end(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_wait_end(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	if (!env->is_final) {
 		smp->flags |= SMP_F_MAY_CHANGE;
@@ -210,7 +216,8 @@ static bool fetch_date(const struct arg *args, struct smp_env *env, struct sampl
 	return true;
 }
 
-static bool fetch_date_us(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+static bool fetch_date_us(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	smp_set_int(smp, wall_us() % 1000000);
 	return true;
@@ -218,7 +225,8 @@ static bool fetch_date_us(const struct arg *args, struct smp_env *env, struct sa
 
 /* --- chance --- */
 
-static __thread uint64_t random_state[2]; /* [owner] xoroshiro128+; seeded by the thread's first number */
+static __thread uint64_t
+	random_state[2]; /* [owner] xoroshiro128+; seeded by the thread's first number */
 
 static uint64_t rotate(uint64_t v, unsigned n)
 {
@@ -231,7 +239,8 @@ static uint64_t next_random(void)
 
 	if (LB_UNLIKELY(!(a | b))) {
 		if (getrandom(random_state, sizeof(random_state), 0) != sizeof(random_state))
-			random_state[0] = (uint64_t)clock_mono_us() ^ (uint64_t)(uintptr_t)&random_state;
+			random_state[0] =
+				(uint64_t)clock_mono_us() ^ (uint64_t)(uintptr_t)&random_state;
 		a = random_state[0];
 		b = random_state[1] | 1;
 	}
@@ -274,8 +283,9 @@ static bool fetch_uuid(const struct arg *args, struct smp_env *env, struct sampl
 		hi = (uint64_t)(wall_us() / 1000) << 16 | (hi & 0xffff);
 	hi = (hi & ~0xf000ull) | (uint64_t)args[0].sint << 12;
 	lo = (lo & ~(3ull << 62)) | 2ull << 62;
-	snprintf(mem, 40, "%08x-%04x-%04x-%04x-%012jx", (unsigned)(hi >> 32), (unsigned)(hi >> 16) & 0xffff,
-		(unsigned)hi & 0xffff, (unsigned)(lo >> 48), (uintmax_t)(lo & 0xffffffffffff));
+	snprintf(mem, 40, "%08x-%04x-%04x-%04x-%012jx", (unsigned)(hi >> 32),
+		(unsigned)(hi >> 16) & 0xffff, (unsigned)hi & 0xffff, (unsigned)(lo >> 48),
+		(uintmax_t)(lo & 0xffffffffffff));
 	smp_set_str(smp, SMP_STR, slice_make(mem, 36));
 	return true;
 }

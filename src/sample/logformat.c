@@ -19,7 +19,12 @@
 #include <ctype.h>
 #include <stdlib.h>
 
-enum node_kind { NODE_TEXT, NODE_SPACE, NODE_VAR, NODE_EXPR };
+enum node_kind {
+	NODE_TEXT,
+	NODE_SPACE,
+	NODE_VAR,
+	NODE_EXPR
+};
 
 struct node {
 	enum node_kind kind;
@@ -128,9 +133,11 @@ static int parse_flags(struct builder *b, size_t *pos, unsigned *flags)
 			continue;
 		if (word_is(t, i, "json") || word_is(t, i, "cbor") || word_is(t, i, "bin"))
 			return place_error(&b->pl, i, 1,
-				"the encodings json, cbor and bin are not supported in log formats");
+				"the encodings json, cbor and bin are not supported in log "
+				"formats");
 		if (isalpha((unsigned char)c) && sign && !flag_of(c))
-			cfg_warn(b->pl.p, b->pl.word, "'%c' is not a flag of log formats and does nothing", c);
+			cfg_warn(b->pl.p, b->pl.word,
+				"'%c' is not a flag of log formats and does nothing", c);
 		else if (!flag_of(c) || !sign)
 			return place_error(&b->pl, i, 1,
 				"expected flags such as +Q, -Q, +E, +X or +M between the braces");
@@ -176,8 +183,8 @@ static int parse_expr(struct builder *b, size_t *pos, unsigned flags)
 	if (at >= t.len)
 		return place_error(&b->pl, *pos, at - *pos, "this '[' has no closing ']'");
 	if (t.ptr[at] != ']')
-		return place_error(&b->pl, at, 1, "expected ']' behind the expression, found '%c'",
-			t.ptr[at]);
+		return place_error(
+			&b->pl, at, 1, "expected ']' behind the expression, found '%c'", t.ptr[at]);
 	n = add_node(b, NODE_EXPR, flags);
 	if (!n)
 		return -1;
@@ -189,7 +196,8 @@ static int parse_expr(struct builder *b, size_t *pos, unsigned flags)
 
 static const struct logvar_kw *find_var(struct slice name)
 {
-	LB_REGISTRY_FOREACH(logvar, it) {
+	LB_REGISTRY_FOREACH(logvar, it)
+	{
 		const struct logvar_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -204,7 +212,8 @@ static const char *nearest_var(struct slice name)
 	const char *best = NULL;
 	unsigned distance, best_distance = UINT32_MAX;
 
-	LB_REGISTRY_FOREACH(logvar, it) {
+	LB_REGISTRY_FOREACH(logvar, it)
+	{
 		const struct logvar_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -223,11 +232,13 @@ static int unknown_var(struct builder *b, size_t at, struct slice name)
 
 	if (!name.len)
 		return place_error(&b->pl, at, 1,
-			"expected a variable such as %%ci or %%[src] behind the '%%'; write %%%% for the sign "
+			"expected a variable such as %%ci or %%[src] behind the '%%'; write %%%% "
+			"for the sign "
 			"itself");
 	if (near)
 		return place_error(&b->pl, at, name.len,
-			"there is no log variable '%.*s'; did you mean '%%%s'? Write %%%% for the sign itself",
+			"there is no log variable '%.*s'; did you mean '%%%s'? Write %%%% for the "
+			"sign itself",
 			SLICE_ARG(name), near);
 	return place_error(&b->pl, at, name.len,
 		"there is no log variable '%.*s'; write %%%% for the sign itself", SLICE_ARG(name));
@@ -322,16 +333,16 @@ static struct logformat *compile(const struct place *pl, unsigned flags)
 	return lf;
 }
 
-struct logformat *logformat_parse(struct cfg_parser *p, const struct cfg_word *w, unsigned flags,
-	enum smp_where where)
+struct logformat *logformat_parse(
+	struct cfg_parser *p, const struct cfg_word *w, unsigned flags, enum smp_where where)
 {
 	struct place pl = { p, w, 0, slice_make(w->str, w->len), where };
 
 	return compile(&pl, flags);
 }
 
-struct logformat *logformat_parse_text(struct cfg_parser *p, const char *text, unsigned flags,
-	enum smp_where where)
+struct logformat *logformat_parse_text(
+	struct cfg_parser *p, const char *text, unsigned flags, enum smp_where where)
 {
 	struct place pl = { p, NULL, 0, slice_of(text), where };
 
@@ -355,12 +366,13 @@ void logvar_foreach(void (*fn)(const struct logvar_kw *kw, void *arg), void *arg
 	size_t n = 0;
 
 	LB_REGISTRY_FOREACH(logvar, it)
-		n += ((const struct logvar_table *)*it)->n;
+	n += ((const struct logvar_table *)*it)->n;
 	all = calloc(n + 1, sizeof(*all));
 	if (!all)
 		return;
 	n = 0;
-	LB_REGISTRY_FOREACH(logvar, it) {
+	LB_REGISTRY_FOREACH(logvar, it)
+	{
 		const struct logvar_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -434,7 +446,8 @@ size_t logformat_build(const struct logformat *lf, struct smp_env *env, struct s
 		case NODE_VAR: put_var(n, env, out); break;
 		case NODE_EXPR: put_expr(n, env, out); break;
 		}
-		/* a dash would have been printed: a variable that prints nothing at all takes its space along */
+		/* a dash would have been printed: a variable that prints nothing at all takes its
+		 * space along */
 		if (out->len != before || n->kind == NODE_EXPR || !(n->flags & LF_MANDATORY))
 			after_space = false;
 	}
@@ -452,19 +465,21 @@ struct slice logformat_const(const struct logformat *lf)
 
 /* --- into scratch memory --- */
 
-#define N_WORK			4 /* formats within formats: a variable that is a format itself */
-#define WORK_KEPT		65536
+#define N_WORK    4 /* formats within formats: a variable that is a format itself */
+#define WORK_KEPT 65536
 
 static __thread struct strbuf work[N_WORK]; /* [owner] grown once, then reused */
 static __thread unsigned work_depth;
 
-/* A format of one expression in HTTP context gives the value as it is, when nothing in it needs encoding. */
+/* A format of one expression in HTTP context gives the value as it is, when nothing in it needs
+ * encoding. */
 static bool is_direct(const struct logformat *lf, struct smp_env *env, struct slice *out)
 {
 	const struct node *n = &lf->nodes[0];
 	struct sample smp = { .type = SMP_ANY };
 
-	if (lf->n_nodes != 1 || n->kind != NODE_EXPR || !(n->flags & LF_HTTP) || (n->flags & LF_ESC))
+	if (lf->n_nodes != 1 || n->kind != NODE_EXPR || !(n->flags & LF_HTTP) ||
+		(n->flags & LF_ESC))
 		return false;
 	*out = SLICE("");
 	if (!expr_eval(n->expr, env, SMP_STR, &smp))

@@ -5,9 +5,11 @@
 
 #include <lb/sample/logformat.h>
 
-void put_plain_text(struct strbuf *out, struct slice s, unsigned flags); /* as it is; flags: quotes, '-' */
-void put_http_text(struct strbuf *out, struct slice s, unsigned flags);	 /* %XX for what fields cannot hold */
-void put_escaped(struct strbuf *out, struct slice s);			 /* backslashes of LF_ESC */
+void put_plain_text(
+	struct strbuf *out, struct slice s, unsigned flags); /* as it is; flags: quotes, '-' */
+void put_http_text(
+	struct strbuf *out, struct slice s, unsigned flags); /* %XX for what fields cannot hold */
+void put_escaped(struct strbuf *out, struct slice s);        /* backslashes of LF_ESC */
 bool is_plain_http(struct slice s); /* put_http_text() would change nothing */
 
 #endif

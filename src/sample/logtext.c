@@ -2,8 +2,9 @@
 /*
  * How logs show client data: what could break a line or a parser becomes "#XX".
  *
- * Controls, quotes, the escape itself and whatever is not ASCII are encoded; in captured headers also the characters that
- * delimit captures. LF_ESC puts a backslash in front of what structured data (RFC 5424 6.3.3) delimits with.
+ * Controls, quotes, the escape itself and whatever is not ASCII are encoded; in captured headers
+ * also the characters that delimit captures. LF_ESC puts a backslash in front of what structured
+ * data (RFC 5424 6.3.3) delimits with.
  */
 #include <lb/sample/logformat.h>
 

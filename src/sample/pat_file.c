@@ -2,9 +2,10 @@
 /*
  * Files of patterns and maps.
  *
- * One pattern per line; a '#' in the first column starts a comment; blank lines mean nothing. In a map the key ends at the first
- * blank and the value is the rest. The file's text stays in the generation's arena and entries point into it. A file
- * that several rules name with the same matcher is read and indexed once per load.
+ * One pattern per line; a '#' in the first column starts a comment; blank lines mean nothing. In a
+ * map the key ends at the first blank and the value is the rest. The file's text stays in the
+ * generation's arena and entries point into it. A file that several rules name with the same
+ * matcher is read and indexed once per load.
  */
 #include "pattern_priv.h"
 
@@ -28,7 +29,8 @@ static uint32_t count_lines(struct slice text)
 {
 	uint32_t n = 1;
 
-	for (const char *p = text.ptr, *end = p + text.len; (p = memchr(p, '\n', (size_t)(end - p))); p++)
+	for (const char *p = text.ptr, *end = p + text.len;
+		(p = memchr(p, '\n', (size_t)(end - p))); p++)
 		n++;
 	return n;
 }
@@ -93,8 +95,8 @@ static int fill(struct cfg_parser *p, const struct cfg_word *w, struct pat_list 
 	return 0;
 }
 
-static struct pattern_file *find(struct sample_load *load, const char *path, enum pat_match m,
-	unsigned flags, bool is_map)
+static struct pattern_file *find(
+	struct sample_load *load, const char *path, enum pat_match m, unsigned flags, bool is_map)
 {
 	struct pattern_file *f;
 
@@ -105,8 +107,8 @@ static struct pattern_file *find(struct sample_load *load, const char *path, enu
 	return NULL;
 }
 
-static struct pattern_file *file_new(struct cfg_parser *p, const char *path, enum pat_match m,
-	unsigned flags, bool is_map)
+static struct pattern_file *file_new(
+	struct cfg_parser *p, const char *path, enum pat_match m, unsigned flags, bool is_map)
 {
 	struct pattern_file *f = ARENA_NEW(p->arena, struct pattern_file);
 

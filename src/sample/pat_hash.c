@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Exact strings: a hash table of positions, probed linearly. The seed is drawn when the process starts, so that nobody
- * can prepare keys that collide. Of equal keys the first one counts.
+ * Exact strings: a hash table of positions, probed linearly. The seed is drawn when the process
+ * starts, so that nobody can prepare keys that collide. Of equal keys the first one counts.
  */
 #define XXH_STATIC_LINKING_ONLY /* a streaming state on the stack */
 #include "pattern_priv.h"
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <xxhash.h>
 
-#define FOLD_BLOCK		256
+#define FOLD_BLOCK 256
 
 static uint64_t hash_seed; /* set by the first list; control thread */
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Integers and ranges of them. Ranges that do not overlap are sorted for a binary search; where they overlap, lists without
- * values are merged until they do not, and maps are walked in order, because the first that matches gives the value.
+ * Integers and ranges of them. Ranges that do not overlap are sorted for a binary search; where
+ * they overlap, lists without values are merged until they do not, and maps are walked in order,
+ * because the first that matches gives the value.
  */
 #include "pattern_priv.h"
 
@@ -18,7 +19,8 @@ static int parse_dotted(struct slice s, int64_t *out)
 
 	if (str_parse_uint(major, &hi) != 0 || hi > 65535)
 		return -1;
-	if (dot && (str_parse_uint(slice_make(dot + 1, s.len - major.len - 1), &lo) != 0 || lo > 65535))
+	if (dot && (str_parse_uint(slice_make(dot + 1, s.len - major.len - 1), &lo) != 0 ||
+			   lo > 65535))
 		return -1;
 	*out = (int64_t)(hi << 16 | lo);
 	return 0;
@@ -96,7 +98,8 @@ int pat_ranges_build(struct pat_list *pl)
 	if (!t->v)
 		return -1;
 	for (uint32_t i = 0; i < pl->n; i++)
-		if (pat_range_parse(entry_key(pl, i), pl->flags & PAT_F_DOTTED, &t->v[t->n], &why) == 0)
+		if (pat_range_parse(
+			    entry_key(pl, i), pl->flags & PAT_F_DOTTED, &t->v[t->n], &why) == 0)
 			t->v[t->n++].idx = i;
 	qsort(t->v, t->n, sizeof(*t->v), by_start);
 	if (!overlap_somewhere(t))

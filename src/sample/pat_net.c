@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Networks: sorted by address and mask length, each with a link to the smallest network around it. The networks
- * that hold an address are the last one that begins at or before it, as far as it reaches, and those around that
- * one: a binary search and a walk of at most as many steps as masks have lengths.
+ * Networks: sorted by address and mask length, each with a link to the smallest network around it.
+ * The networks that hold an address are the last one that begins at or before it, as far as it
+ * reaches, and those around that one: a binary search and a walk of at most as many steps as masks
+ * have lengths.
  *
- * An IPv4 address is looked up in IPv6 networks as ::ffff:a.b.c.d; an IPv6 address that carries an IPv4 one is
- * looked up in IPv4 networks too.
+ * An IPv4 address is looked up in IPv6 networks as ::ffff:a.b.c.d; an IPv6 address that carries an
+ * IPv4 one is looked up in IPv4 networks too.
  */
 #include "pattern_priv.h"
 
@@ -130,8 +131,15 @@ int pat_net_parse(struct slice s, struct pat_addr *out)
 
 /* --- building --- */
 
-struct net4 { uint32_t addr, idx; uint8_t bits; };
-struct net6 { struct pat_net6 addr; uint32_t idx; uint8_t bits; };
+struct net4 {
+	uint32_t addr, idx;
+	uint8_t bits;
+};
+struct net6 {
+	struct pat_net6 addr;
+	uint32_t idx;
+	uint8_t bits;
+};
 
 static int by_net4(const void *x, const void *y)
 {
@@ -262,7 +270,8 @@ int pat_nets_build(struct pat_list *pl)
 	count_kinds(pl, &n4, &n6, &n_odd);
 	v4 = malloc((n4 + 1) * sizeof(*v4));
 	v6 = malloc((n6 + 1) * sizeof(*v6));
-	pl->nets = (struct pat_nets){ .odd = arena_alloc(pl->arena, n_odd * sizeof(struct pat_odd)) };
+	pl->nets =
+		(struct pat_nets){ .odd = arena_alloc(pl->arena, n_odd * sizeof(struct pat_odd)) };
 	if (v4 && v6 && pl->nets.odd) {
 		split(pl, v4, &i4, v6, &i6);
 		r = build4(pl, v4, i4) == 0 && build6(pl, v6, i6) == 0 ? 0 : -1;

@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Prefixes, suffixes, path parts and domain parts: one sorted array with links to the next shorter prefix.
+ * Prefixes, suffixes, path parts and domain parts: one sorted array with links to the next shorter
+ * prefix.
  *
- * Let p be the greatest string of the set that is not greater than the text t. A string q that is a prefix of t lies
- * between its own position and t, and all strings between q and t begin with q; so q is p or an ancestor of p by the
- * prefix links. A look-up is one binary search, which skips what both ends share with the text, and a walk up
- * as long as the strings do not fit: at most as many steps as the text has bytes.
+ * Let p be the greatest string of the set that is not greater than the text t. A string q that is a
+ * prefix of t lies between its own position and t, and all strings between q and t begin with q; so
+ * q is p or an ancestor of p by the prefix links. A look-up is one binary search, which skips what
+ * both ends share with the text, and a walk up as long as the strings do not fit: at most as many
+ * steps as the text has bytes.
  *
- * Suffixes are the same, read from the end. Parts (of paths, of domains) are looked up at each place where a part begins,
- * with a delimiter demanded behind.
+ * Suffixes are the same, read from the end. Parts (of paths, of domains) are looked up at each
+ * place where a part begins, with a delimiter demanded behind.
  */
 #include "pattern_priv.h"
 
 #include <stdlib.h>
 
-#define INSERTION_SORT		8
+#define INSERTION_SORT 8
 
 struct text { /* a string as the tree reads it */
 	const unsigned char *p;
@@ -108,8 +110,9 @@ static int pivot_byte(const struct pat_list *pl, const uint32_t *v, size_t n, si
 }
 
 /*
- * Multikey quicksort: parts by the byte at @depth, and goes one byte deeper only where it is equal. Recursion is into the
- * outer parts, which a byte of 257 values keeps shallow; the equal part is the loop.
+ * Multikey quicksort: parts by the byte at @depth, and goes one byte deeper only where it is equal.
+ * Recursion is into the outer parts, which a byte of 257 values keeps shallow; the equal part is
+ * the loop.
  */
 static void sort(const struct pat_list *pl, uint32_t *v, size_t n, size_t depth)
 {

@@ -8,9 +8,9 @@
  *   int, len              sorted ranges (pat_int.c)
  *   sub, reg              in order, one by one
  *
- * Where several entries match, the index gives the one that counts: for prefixes and networks the longest, otherwise the
- * one defined first. Entries are 24 bytes and point into the text of the file they came from, so a large map
- * costs little more than its file.
+ * Where several entries match, the index gives the one that counts: for prefixes and networks the
+ * longest, otherwise the one defined first. Entries are 24 bytes and point into the text of the
+ * file they came from, so a large map costs little more than its file.
  *
  * Built by the control thread; constant once compiled, so that any thread may match.
  */
@@ -23,14 +23,23 @@
 #include <netdb.h>
 
 static const char *const match_names[PAT_N] = {
-	[PAT_FOUND] = "found", [PAT_BOOL] = "bool", [PAT_INT] = "int", [PAT_IP] = "ip",
-	[PAT_BIN] = "bin",     [PAT_LEN] = "len",   [PAT_STR] = "str", [PAT_BEG] = "beg",
-	[PAT_SUB] = "sub",     [PAT_DIR] = "dir",   [PAT_DOM] = "dom", [PAT_END] = "end",
+	[PAT_FOUND] = "found",
+	[PAT_BOOL] = "bool",
+	[PAT_INT] = "int",
+	[PAT_IP] = "ip",
+	[PAT_BIN] = "bin",
+	[PAT_LEN] = "len",
+	[PAT_STR] = "str",
+	[PAT_BEG] = "beg",
+	[PAT_SUB] = "sub",
+	[PAT_DIR] = "dir",
+	[PAT_DOM] = "dom",
+	[PAT_END] = "end",
 	[PAT_REG] = "reg",
 };
 
-#define DIR_DELIMS		"/?"
-#define DOM_DELIMS		"/?.:"
+#define DIR_DELIMS "/?"
+#define DOM_DELIMS "/?.:"
 
 /* clang-format off */
 #define F8(n)			n, n + 1, n + 2, n + 3, n + 4, n + 5, n + 6, n + 7
@@ -284,7 +293,8 @@ static uint32_t find_sub(const struct pat_list *pl, struct slice s)
 
 		if (!part.len || part.len > s.len)
 			continue;
-		if (pl->icase ? contains_folded(s, part) : memmem(s.ptr, s.len, part.ptr, part.len) != NULL)
+		if (pl->icase ? contains_folded(s, part)
+			      : memmem(s.ptr, s.len, part.ptr, part.len) != NULL)
 			return i;
 	}
 	return NO_ENTRY;

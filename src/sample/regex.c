@@ -2,12 +2,14 @@
 /*
  * Regular expressions: PCRE2, compiled to machine code, with bounds on what one match may cost.
  *
- * Compiled expressions live outside of the arenas: PCRE2 frees its machine code itself. They are shared by all
- * generations that spell them alike, so that a reload compiles only what is new; each arena's references are on a list,
- * given back by sample_release(). Matching touches only the constant code and what the thread owns (match data, stack of
- * the machine code), so workers share expressions freely.
+ * Compiled expressions live outside of the arenas: PCRE2 frees its machine code itself. They are
+ * shared by all generations that spell them alike, so that a reload compiles only what is new; each
+ * arena's references are on a list, given back by sample_release(). Matching touches only the
+ * constant code and what the thread owns (match data, stack of the machine code), so workers share
+ * expressions freely.
  *
- * A match that would cost more than the limits counts as none, and the process counter regex_limits tells.
+ * A match that would cost more than the limits counts as none, and the process counter regex_limits
+ * tells.
  */
 #include <lb/sample/pattern.h>
 
@@ -24,17 +26,17 @@
 #include <regex.h>
 #endif
 
-#define N_BUCKETS		1024
-#define MAX_GROUPS		32
-#define MATCH_LIMIT		4000000 /* some 6 ms of backtracking */
-#define MATCH_LIMIT_SLOW	200000	/* the same without machine code */
-#define DEPTH_LIMIT		20000
-#define HEAP_LIMIT_KB		4096
-#define JIT_STACK_MAX		(512 * 1024)
+#define N_BUCKETS        1024
+#define MAX_GROUPS       32
+#define MATCH_LIMIT      4000000 /* some 6 ms of backtracking */
+#define MATCH_LIMIT_SLOW 200000  /* the same without machine code */
+#define DEPTH_LIMIT      20000
+#define HEAP_LIMIT_KB    4096
+#define JIT_STACK_MAX    (512 * 1024)
 
 struct regex {
 	struct regex *next; /* of the same bucket */
-	unsigned refs;	    /* control thread */
+	unsigned refs;      /* control thread */
 	bool icase;
 	size_t len;
 	char *pattern; /* owned */
@@ -58,7 +60,7 @@ struct regex_owner {
 };
 
 static struct regex *buckets[N_BUCKETS]; /* control thread */
-static struct regex_owner *owners;	 /* control thread; as many as generations live */
+static struct regex_owner *owners;       /* control thread; as many as generations live */
 
 static unsigned bucket_of(struct slice pattern, bool icase)
 {
@@ -82,14 +84,14 @@ static bool code_compile(struct regex *re, struct arena *a, const char **err)
 	PCRE2_SIZE at;
 	int code;
 
-	re->code = pcre2_compile((PCRE2_SPTR)re->pattern, re->len, re->icase ? PCRE2_CASELESS : 0, &code,
-		&at, NULL);
+	re->code = pcre2_compile(
+		(PCRE2_SPTR)re->pattern, re->len, re->icase ? PCRE2_CASELESS : 0, &code, &at, NULL);
 	if (!re->code) {
 		unsigned char text[160];
 
 		pcre2_get_error_message(code, text, sizeof(text));
-		*err = arena_printf(a, "the regular expression '%s' is wrong at offset %zu: %s", re->pattern,
-			(size_t)at, (char *)text);
+		*err = arena_printf(a, "the regular expression '%s' is wrong at offset %zu: %s",
+			re->pattern, (size_t)at, (char *)text);
 		return false;
 	}
 	re->has_jit = pcre2_jit_compile(re->code, PCRE2_JIT_COMPLETE) == 0;
@@ -133,8 +135,8 @@ static int fill_captures(struct slice subject, int n, struct slice *caps_out, in
 	return n;
 }
 
-int regex_exec_at(const struct regex *re, struct slice subject, size_t from, struct slice *caps_out,
-	int max)
+int regex_exec_at(
+	const struct regex *re, struct slice subject, size_t from, struct slice *caps_out, int max)
 {
 	PCRE2_SPTR text = (PCRE2_SPTR)(subject.ptr ? subject.ptr : "");
 	int n;
@@ -168,7 +170,8 @@ static bool code_compile(struct regex *re, struct arena *a, const char **err)
 		char text[160];
 
 		regerror(code, &re->code, text, sizeof(text));
-		*err = arena_printf(a, "the regular expression '%s' is wrong: %s", re->pattern, text);
+		*err = arena_printf(
+			a, "the regular expression '%s' is wrong: %s", re->pattern, text);
 		return false;
 	}
 	return true;
@@ -179,8 +182,8 @@ static void code_free(struct regex *re)
 	regfree(&re->code);
 }
 
-int regex_exec_at(const struct regex *re, struct slice subject, size_t from, struct slice *caps_out,
-	int max)
+int regex_exec_at(
+	const struct regex *re, struct slice subject, size_t from, struct slice *caps_out, int max)
 {
 	regmatch_t m[MAX_GROUPS];
 	int n = 0;
@@ -228,10 +231,11 @@ void regex_expand(struct strbuf *out, struct slice text, const struct slice *cap
 		c = text.ptr[++i];
 		if (c >= '0' && c <= '9') {
 			put_capture(out, caps, n, c - '0');
-		} else if (c == 'x' && i + 2 < text.len && hex_digit((unsigned char)text.ptr[i + 1]) >= 0 &&
+		} else if (c == 'x' && i + 2 < text.len &&
+			   hex_digit((unsigned char)text.ptr[i + 1]) >= 0 &&
 			   hex_digit((unsigned char)text.ptr[i + 2]) >= 0) {
 			strbuf_addc(out, (char)(hex_digit((unsigned char)text.ptr[i + 1]) << 4 |
-						   hex_digit((unsigned char)text.ptr[i + 2])));
+						 hex_digit((unsigned char)text.ptr[i + 2])));
 			i += 2;
 		} else {
 			strbuf_addc(out, c);

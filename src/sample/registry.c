@@ -2,8 +2,9 @@
 /*
  * The registries of fetches and converters, and the places where a fetch may stand.
  *
- * Modules register tables beside their code; start-up sorts pointers to the entries by name. What a fetch needs
- * (enum smp_need) decides in which places it can be evaluated: one row of the matrix per need.
+ * Modules register tables beside their code; start-up sorts pointers to the entries by name. What a
+ * fetch needs (enum smp_need) decides in which places it can be evaluated: one row of the matrix
+ * per need.
  */
 #include <lb/sample/sample.h>
 
@@ -18,8 +19,8 @@ static size_t n_fetches, n_convs;
 
 /* --- places --- */
 
-#define W(x)			(1u << SMP_W_##x)
-#define W_RANGE(a, b)		((2u << SMP_W_##b) - (1u << SMP_W_##a))
+#define W(x)          (1u << SMP_W_##x)
+#define W_RANGE(a, b) ((2u << SMP_W_##b) - (1u << SMP_W_##a))
 
 /* clang-format off */
 static const struct need {
@@ -129,9 +130,10 @@ static void init_fetches(void)
 	size_t n = 0;
 
 	LB_REGISTRY_FOREACH(fetch, it)
-		n += ((const struct fetch_table *)*it)->n;
+	n += ((const struct fetch_table *)*it)->n;
 	fetches = need_array(n);
-	LB_REGISTRY_FOREACH(fetch, it) {
+	LB_REGISTRY_FOREACH(fetch, it)
+	{
 		const struct fetch_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -148,9 +150,10 @@ static void init_convs(void)
 	size_t n = 0;
 
 	LB_REGISTRY_FOREACH(conv, it)
-		n += ((const struct conv_table *)*it)->n;
+	n += ((const struct conv_table *)*it)->n;
 	convs = need_array(n);
-	LB_REGISTRY_FOREACH(conv, it) {
+	LB_REGISTRY_FOREACH(conv, it)
+	{
 		const struct conv_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
@@ -215,8 +218,8 @@ const struct conv_kw *conv_find(struct slice name)
 	return NULL;
 }
 
-static void take_if_nearer(struct slice name, const char *cand, const char **best,
-	unsigned *best_distance)
+static void take_if_nearer(
+	struct slice name, const char *cand, const char **best, unsigned *best_distance)
 {
 	unsigned distance;
 

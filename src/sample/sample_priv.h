@@ -9,8 +9,9 @@
 #include <lb/sample/vars.h>
 
 /*
- * Where compiling stands: a text that lies at @off in @word, so that messages point at the very place.
- * word NULL: a text that is in no file (built-in formats and ACLs); messages then mark the line.
+ * Where compiling stands: a text that lies at @off in @word, so that messages point at the very
+ * place. word NULL: a text that is in no file (built-in formats and ACLs); messages then mark the
+ * line.
  */
 struct place {
 	struct cfg_parser *p;
@@ -22,14 +23,15 @@ struct place {
 
 int place_error(const struct place *pl, size_t at, size_t len, const char *fmt, ...)
 	LB_PRINTF(4, 5);
-/* The part of the text as a word of its own, to read files named inside expressions. NULL: no memory (reported). */
+/* The part of the text as a word of its own, to read files named inside expressions. NULL: no
+ * memory (reported). */
 struct cfg_word *place_word(const struct place *pl, size_t at, size_t len);
 int out_of_memory(struct cfg_parser *p); /* reports; -1 */
 
 /* What one load keeps between lines; in the generation's arena. */
 struct sample_load {
-	struct list pending; /* struct pending_arg */
-	struct list files;   /* struct pattern_file */
+	struct list pending;   /* struct pending_arg */
+	struct list files;     /* struct pattern_file */
 	struct list acl_calls; /* struct acl_call */
 };
 struct sample_load *sample_load(struct cfg_parser *p); /* NULL: no memory (reported) */
@@ -39,14 +41,14 @@ extern const struct place *sample_checking;
 
 /* args.c: the text from '(' at *@pos, or nothing; *@pos_out behind ')'. */
 struct arg_spec {
-	const char *kw;	  /* the keyword's name */
+	const char *kw;   /* the keyword's name */
 	const char *kind; /* "fetch", "converter" */
 	const enum arg_type *types;
 	uint8_t min_args;
 	int (*check)(struct arg *args, void **priv_out, struct arena *a, const char **err);
 };
-int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos, struct arg **args_out,
-	void **priv_out);
+int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
+	struct arg **args_out, void **priv_out);
 const char *arg_type_name(enum arg_type t);
 
 /* registry.c */
@@ -58,22 +60,25 @@ struct expr *expr_compile(const struct place *pl, uint32_t *end_out, bool must_f
 uint32_t expr_where(const struct expr *e); /* bit mask over enum smp_where */
 unsigned expr_n_converters(const struct expr *e);
 /* For whom a fetch is more than a function: acl(). */
-typedef bool (*fetch_fn)(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv);
+typedef bool (*fetch_fn)(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv);
 fetch_fn expr_fetch_fn(const struct expr *e);
 void *expr_fetch_priv(const struct expr *e);
 int acl_calls_resolve(struct cfg_parser *p); /* fetch_acl.c; 0 or -1 */
-bool expr_is_constant(const struct expr *e); /* the same value always: may be evaluated when loading */
+bool expr_is_constant(
+	const struct expr *e); /* the same value always: may be evaluated when loading */
 
 /* type.c */
-#define SMP_N_TYPES		(SMP_METH + 1)
-#define N_METHODS		9 /* as enum http_method; the last is any other */
+#define SMP_N_TYPES (SMP_METH + 1)
+#define N_METHODS   9 /* as enum http_method; the last is any other */
 unsigned method_by_name(struct slice name);
 struct slice method_name(unsigned meth); /* .ptr NULL for the last */
-bool ip_6to4(const struct in6_addr *in, struct in_addr *out); /* ::ffff:a.b.c.d, ::a.b.c.d, 2002:.. */
+bool ip_6to4(
+	const struct in6_addr *in, struct in_addr *out); /* ::ffff:a.b.c.d, ::a.b.c.d, 2002:.. */
 void ip_4to6(struct in_addr in, struct in6_addr *out);
-int64_t leading_int(struct slice s); /* digits at the start, saturating */
+int64_t leading_int(struct slice s);       /* digits at the start, saturating */
 struct slice scratch_copy(struct slice s); /* .ptr NULL: no memory */
-int hex_digit(unsigned char c); /* -1: none */
+int hex_digit(unsigned char c);            /* -1: none */
 
 /* "-5" or "txn.name", as arithmetic converters take; -1 with *err. */
 int arg_int_or_var(struct arg *arg, struct arena *a, const char **err);
@@ -107,7 +112,8 @@ static inline void smp_set_str(struct sample *smp, enum smp_type type, struct sl
 	smp->str = s;
 }
 
-/* conv_regsub.c: a growing string of this thread, reused by whoever needs one for a moment; empty */
+/* conv_regsub.c: a growing string of this thread, reused by whoever needs one for a moment; empty
+ */
 struct strbuf *work_strbuf(void);
 
 /* conv_code.c: into @to, which is at least as large as @text. Bytes, or -1. */
@@ -116,6 +122,6 @@ ssize_t base64_decode(struct slice text, char *to);
 /* pat_file.c: the list of file @w, read once per load. NULL: reported. */
 struct pat_list *pattern_file(struct cfg_parser *p, const struct cfg_word *w, enum pat_match m,
 	unsigned flags, bool is_map);
-#define PF_ICASE		0x100 /* with PAT_F_*: ignore case */
+#define PF_ICASE 0x100 /* with PAT_F_*: ignore case */
 
 #endif

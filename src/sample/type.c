@@ -2,8 +2,9 @@
 /*
  * Types of samples and the casts between them.
  *
- * A cast happens in place. Text that has to be made lies in the scratch memory of the turn. The matrix says
- * which casts exist at all; those that exist may still fail for a value (a string that is no address).
+ * A cast happens in place. Text that has to be made lies in the scratch memory of the turn. The
+ * matrix says which casts exist at all; those that exist may still fail for a value (a string that
+ * is no address).
  */
 #include <lb/sample/sample.h>
 
@@ -14,15 +15,28 @@
 typedef bool (*cast_fn)(struct sample *smp);
 
 static const char *const type_names[SMP_N_TYPES] = {
-	[SMP_ANY] = "any",   [SMP_SAME] = "same", [SMP_BOOL] = "bool", [SMP_SINT] = "sint",
-	[SMP_ADDR] = "addr", [SMP_IPV4] = "ipv4", [SMP_IPV6] = "ipv6", [SMP_STR] = "str",
-	[SMP_BIN] = "bin",   [SMP_METH] = "meth",
+	[SMP_ANY] = "any",
+	[SMP_SAME] = "same",
+	[SMP_BOOL] = "bool",
+	[SMP_SINT] = "sint",
+	[SMP_ADDR] = "addr",
+	[SMP_IPV4] = "ipv4",
+	[SMP_IPV6] = "ipv6",
+	[SMP_STR] = "str",
+	[SMP_BIN] = "bin",
+	[SMP_METH] = "meth",
 };
 
 /* By enum http_method, which a higher layer declares. */
 static const struct slice methods[N_METHODS - 1] = {
-	{ "OPTIONS", 7 }, { "GET", 3 },	   { "HEAD", 4 },  { "POST", 4 },
-	{ "PUT", 3 },	  { "DELETE", 6 }, { "TRACE", 5 }, { "CONNECT", 7 },
+	{ "OPTIONS", 7 },
+	{ "GET", 3 },
+	{ "HEAD", 4 },
+	{ "POST", 4 },
+	{ "PUT", 3 },
+	{ "DELETE", 6 },
+	{ "TRACE", 5 },
+	{ "CONNECT", 7 },
 };
 
 const char *smp_type_name(enum smp_type t)

@@ -2,16 +2,17 @@
 /*
  * Variables.
  *
- * A name is interned when the configuration is read, for the life of the process: a session's variables outlive the
- * generation whose rule set them, and a name is one pointer at run time. Names number as many as all
- * configurations together spell, which is bounded by what an operator writes.
+ * A name is interned when the configuration is read, for the life of the process: a session's
+ * variables outlive the generation whose rule set them, and a name is one pointer at run time.
+ * Names number as many as all configurations together spell, which is bounded by what an operator
+ * writes.
  *
- * Variables of sessions, transactions, requests, responses and checks are short lists in struct vars, of one worker. Their
- * values lie in the same block, of a pool where they are short.
+ * Variables of sessions, transactions, requests, responses and checks are short lists in struct
+ * vars, of one worker. Their values lie in the same block, of a pool where they are short.
  *
- * Those of the process are read by all threads and set by any. Each name points to an immutable value; setting
- * swaps the pointer and frees the old value after a grace period, so readers need no lock: a value read
- * stays valid until the reader's loop turn ends.
+ * Those of the process are read by all threads and set by any. Each name points to an immutable
+ * value; setting swaps the pointer and frees the old value after a grace period, so readers need no
+ * lock: a value read stays valid until the reader's loop turn ends.
  */
 #include <lb/sample/vars.h>
 
@@ -25,8 +26,8 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-#define N_BUCKETS		256
-#define MAX_NAME		255
+#define N_BUCKETS 256
+#define MAX_NAME  255
 
 struct value { /* a copy of a sample; its text lies beside it */
 	enum smp_type type;
@@ -46,9 +47,9 @@ struct proc_value {
 };
 
 struct var_name {
-	struct var_name *next;	    /* [const] of the same bucket */
-	struct var_name *defined;   /* [const] the one interned before */
-	struct proc_value *proc;    /* [rcu] VAR_PROC: the value; NULL: unset. Swapped by any thread */
+	struct var_name *next;    /* [const] of the same bucket */
+	struct var_name *defined; /* [const] the one interned before */
+	struct proc_value *proc; /* [rcu] VAR_PROC: the value; NULL: unset. Swapped by any thread */
 	enum var_scope scope;
 	uint32_t len;
 	char text[]; /* "txn.name" */
@@ -59,20 +60,22 @@ struct var {
 	const struct var_name *name;
 	size_t size; /* as counted */
 	bool is_global_counted;
-	uint32_t cap;  /* bytes at text */
-	char *big;     /* text too long for the block: malloc(); NULL: none */
+	uint32_t cap; /* bytes at text */
+	char *big;    /* text too long for the block: malloc(); NULL: none */
 	struct value v;
 	char text[64];
 };
 
 static struct var_name *buckets[N_BUCKETS]; /* control thread; chains only grow */
 static struct var_name *last_defined;
-static atomic_size_t proc_size;	  /* [atomic] bytes of all process variables, relaxed */
-static atomic_size_t global_size; /* [atomic] bytes of all variables while that is bounded, relaxed */
+static atomic_size_t proc_size; /* [atomic] bytes of all process variables, relaxed */
+static atomic_size_t
+	global_size; /* [atomic] bytes of all variables while that is bounded, relaxed */
 
 LB_POOL(var_pool, "var", sizeof(struct var), 256);
 
-static const char *const scope_names[VAR_N_SCOPES] = { "proc", "sess", "txn", "req", "res", "check" };
+static const char *const scope_names[VAR_N_SCOPES] = { "proc", "sess", "txn", "req", "res",
+	"check" };
 
 /* --- names --- */
 
@@ -81,7 +84,8 @@ static int parse_scope(struct slice s, size_t *len_out)
 	for (int i = 0; i < VAR_N_SCOPES; i++) {
 		size_t len = strlen(scope_names[i]);
 
-		if (s.len > len + 1 && memcmp(s.ptr, scope_names[i], len) == 0 && s.ptr[len] == '.') {
+		if (s.len > len + 1 && memcmp(s.ptr, scope_names[i], len) == 0 &&
+			s.ptr[len] == '.') {
 			*len_out = len + 1;
 			return i;
 		}
@@ -119,7 +123,8 @@ const struct var_name *var_name_parse(struct arena *a, struct slice text, const 
 
 	if (scope < 0) {
 		*err = arena_printf(a,
-			"'%.*s' is not a variable, expected a scope and a name such as txn.name; scopes are "
+			"'%.*s' is not a variable, expected a scope and a name such as txn.name; "
+			"scopes are "
 			"proc, sess, txn, req, res and check",
 			SLICE_ARG(text));
 		return NULL;
@@ -130,7 +135,8 @@ const struct var_name *var_name_parse(struct arena *a, struct slice text, const 
 		if (isalnum(c) || c == '.' || c == '_')
 			continue;
 		*err = arena_printf(a,
-			"'%c' cannot be part of the variable name '%.*s', only letters, digits, '.' and '_' can",
+			"'%c' cannot be part of the variable name '%.*s', only letters, digits, "
+			"'.' and '_' can",
 			isprint(c) ? c : '?', SLICE_ARG(text));
 		return NULL;
 	}
@@ -262,8 +268,8 @@ static void foreach_older(const struct var_name *n,
 		fn(n, &smp, arg);
 }
 
-void vars_foreach_proc(void (*fn)(const struct var_name *n, const struct sample *smp, void *arg),
-	void *arg)
+void vars_foreach_proc(
+	void (*fn)(const struct var_name *n, const struct sample *smp, void *arg), void *arg)
 {
 	foreach_older(rcu_dereference(last_defined), fn, arg);
 }

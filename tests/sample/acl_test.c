@@ -123,7 +123,9 @@ static void refusals(void **state)
 		refused(cases[i].line, cases[i].message);
 }
 
-#define A	"  acl yes always_true\n  acl no always_false\n  acl wait may()\n  acl mix str(a) b\n  acl mix str(a) a\n"
+#define A                                                                                        \
+	"  acl yes always_true\n  acl no always_false\n  acl wait may()\n  acl mix str(a) b\n  " \
+	"acl mix str(a) a\n"
 
 static void conditions(void **state)
 {
@@ -286,9 +288,10 @@ static void warnings(void **state)
 		{ "  cond if TRUE || || TRUE", "there is nothing in front of this '||'" },
 		{ "  cond if TRUE !", "there is nothing behind this '!'" },
 		{ "  cond if { res_only(x) a }",
-			"this never matches: 'res_only' needs a response head, which does not exist in 'http-request' rules" },
-		{ "  acl x str(a)",
-			"'str(a)' has no patterns to be compared with, so it never matches; '-m found' tests for its presence" },
+			"this never matches: 'res_only' needs a response head, which does not "
+			"exist in 'http-request' rules" },
+		{ "  acl x str(a)", "'str(a)' has no patterns to be compared with, so it never "
+				    "matches; '-m found' tests for its presence" },
 	};
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
@@ -321,7 +324,8 @@ static void pattern_files(void **state)
 	assert_int_equal(write(fd, file, sizeof(file) - 1), sizeof(file) - 1);
 	snprintf(text, sizeof(text), "  cond if { str(def) -f %s }\n", path);
 	assert_int_equal(holds(text), ACL_FALSE); /* trailing blanks belong to a pattern */
-	snprintf(text, sizeof(text), "  cond if { str(ABC) -i -f %s } !{ str(ABC) -f %s }\n", path, path);
+	snprintf(text, sizeof(text), "  cond if { str(ABC) -i -f %s } !{ str(ABC) -f %s }\n", path,
+		path);
 	assert_int_equal(holds(text), ACL_TRUE);
 	snprintf(text, sizeof(text), "  cond if { str(def) -M -f %s x }\n", path);
 	assert_int_equal(holds(text), ACL_TRUE);
@@ -419,13 +423,15 @@ static void calls(void **state)
 	struct cfg_args args = { &line, 0 };
 
 	assert_int_equal(load_calls(good, 3), 0);
-	assert_int_equal(acl_cond_parse(&fix.parser, &fix.acls, &args, SMP_W_FE_HTTP_REQ, &fix.cond), 0);
+	assert_int_equal(
+		acl_cond_parse(&fix.parser, &fix.acls, &args, SMP_W_FE_HTTP_REQ, &fix.cond), 0);
 	assert_int_equal(acl_cond_eval(fix.cond, &fix.env), ACL_TRUE);
 	assert_int_equal(load_calls(loop, 3), -1);
 	assert_non_null(strstr(fix.diag.text.ptr, "this ACL depends on itself through acl()"));
 	assert_int_equal(load_calls(self, 1), -1);
 	assert_int_equal(load_calls(unknown, 1), -1);
-	assert_non_null(strstr(fix.diag.text.ptr, "there is no ACL named 'TRUEE'; did you mean 'TRUE'?"));
+	assert_non_null(
+		strstr(fix.diag.text.ptr, "there is no ACL named 'TRUEE'; did you mean 'TRUE'?"));
 	acl_scope_of = NULL;
 }
 

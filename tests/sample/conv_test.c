@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Converters against known vectors and the values that HAProxy 2.6 gives for the same expressions. */
+/* Converters against known vectors and the values that HAProxy 2.6 gives for the same expressions.
+ */
 #include "fixture.h"
 
 struct conv_case {
@@ -15,7 +16,7 @@ static void check_cases(const struct conv_case *c, size_t n)
 			fail_msg("%s: got '%s', expected '%s'", c[i].expr, got, c[i].value);
 	}
 }
-#define CHECK(cases)		check_cases(cases, LB_ARRAY_LEN(cases))
+#define CHECK(cases) check_cases(cases, LB_ARRAY_LEN(cases))
 
 static void casts(void **state)
 {
@@ -130,8 +131,10 @@ static void hashes(void **state)
 		{ "str(hello),xxh3", "-7685981735718036227" },
 		{ "str(hello),xxh3(7)", "2263127920094649883" },
 		{ "str(a),sha1,hex", "86F7E437FAA5A7FCE15D1DDCB9EAEAEA377667B8" },
-		{ "str(a),sha2,hex", "CA978112CA1BBDCAFAC231B39A23DC4DA786EFF8147C4E72B9807785AFEE48BB" },
-		{ "str(a),sha2(224),hex", "ABD37534C7D9A2EFB9465DE931CD7055FFDB8879563AE98078D6D6D5" },
+		{ "str(a),sha2,hex",
+			"CA978112CA1BBDCAFAC231B39A23DC4DA786EFF8147C4E72B9807785AFEE48BB" },
+		{ "str(a),sha2(224),hex",
+			"ABD37534C7D9A2EFB9465DE931CD7055FFDB8879563AE98078D6D6D5" },
 		{ "str(a),sha2(512),hex",
 			"1F40FC92DA241694750979EE6CF582F2D5D7D28E18335DE05ABC54D0560E0F53"
 			"02860C652BF08D560252AA5E74210546F369FBBBCE8C12CFC7957B2652FE9A75" },
@@ -228,7 +231,8 @@ static void encodings(void **state)
 		{ "str(a%20b%zz),url_dec", "<none>" },
 		{ "str(a%4),url_dec", "<none>" },
 		{ "str(a%41),url_dec", "aA" },
-		{ "bin(2066c3a92b2f7e5f2d2e2127282a29),url_enc", "%20f%C3%A9%2B%2F~_-.%21%27%28%2A%29" },
+		{ "bin(2066c3a92b2f7e5f2d2e2127282a29),url_enc",
+			"%20f%C3%A9%2B%2F~_-.%21%27%28%2A%29" },
 		{ "str(ab),hex", "6162" },
 		{ "bin(a5),base2", "10100101" },
 		{ "bin(01020304050607),be2dec(:,2)", "258:772:1286:7" },
@@ -295,7 +299,8 @@ static void substitutions(void **state)
 		{ "str(abc),regsub(z,x)", "abc" },
 		{ "str(),regsub(^,x)", "x" },
 		{ "str(/////a///b/c/xzxyz/),regsub(/+,/,g)", "/a/b/c/xzxyz/" },
-		{ "str(foobar12),regsub(\"(foo|bar)([0-9]+)?\",\"\\2<\\1>\\0\",g)", "<foo>foo12<bar>bar12" },
+		{ "str(foobar12),regsub(\"(foo|bar)([0-9]+)?\",\"\\2<\\1>\\0\",g)",
+			"<foo>foo12<bar>bar12" },
 		{ "str(ab),regsub(b,\"\\x41\\.\")", "aA." },
 		{ "str(foo/bar/baz),regsub(\"(.*)/(.*)\",\"\\2,\\1\")", "baz,foo/bar" },
 	};
@@ -323,8 +328,9 @@ static void variables(void **state)
 
 static void maps(void **state)
 {
-	static const char file[] = "# comment\n\n  10.0.0.0/8   ten net  \n10.1.0.0/16 ten one\r\n1:9 low\n"
-				   " #hash sharp\n/a/ b\nwww. web\nkey\n5 five\n";
+	static const char file[] =
+		"# comment\n\n  10.0.0.0/8   ten net  \n10.1.0.0/16 ten one\r\n1:9 low\n"
+		" #hash sharp\n/a/ b\nwww. web\nkey\n5 five\n";
 	char path[] = "/tmp/lb-map-XXXXXX", expr[256];
 	int fd = mkstemp(path);
 	static const struct {
@@ -345,7 +351,8 @@ static void maps(void **state)
 
 	assert_int_equal(write(fd, file, sizeof(file) - 1), sizeof(file) - 1);
 	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
-		snprintf(expr, sizeof(expr), "%s,%s(%s%s)", cases[i].input, cases[i].conv, path, cases[i].rest);
+		snprintf(expr, sizeof(expr), "%s,%s(%s%s)", cases[i].input, cases[i].conv, path,
+			cases[i].rest);
 		assert_string_equal(eval(expr), cases[i].value);
 	}
 	assert_int_equal(ftruncate(fd, 0), 0);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Expressions and log formats from any bytes: compiled, and evaluated when they compile. The first byte says which: 'e' an
- * expression, 'l' a log line, 'h' a header's format, 'c' the words of a condition, cut at spaces.
+ * Expressions and log formats from any bytes: compiled, and evaluated when they compile. The first
+ * byte says which: 'e' an expression, 'l' a log line, 'h' a header's format, 'c' the words of a
+ * condition, cut at spaces.
  */
 #include <lb/core/buf.h>
 #include <lb/core/pool.h>
@@ -15,7 +16,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define MAX_WORDS		64
+#define MAX_WORDS 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -116,7 +117,8 @@ static void try_cond(struct world *w, char *text, size_t len)
 		while (end < len && text[end] != ' ')
 			end++;
 		text[end] = '\0';
-		w->words[n++] = (struct cfg_word){ text + i, (uint32_t)strlen(text + i), 1, 1, NULL };
+		w->words[n++] =
+			(struct cfg_word){ text + i, (uint32_t)strlen(text + i), 1, 1, NULL };
 		i = end + 1;
 	}
 	w->line.n_words = n;

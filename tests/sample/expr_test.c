@@ -330,7 +330,8 @@ static void places(void **state)
 	assert_int_equal(LB_ARRAY_LEN(rows), SMP_NEED_COUNT);
 	for (size_t i = 0; i < LB_ARRAY_LEN(rows); i++)
 		for (unsigned w = 0; w < SMP_W_COUNT; w++)
-			assert_int_equal(smp_need_where(rows[i].need) >> w & 1, rows[i].row[w] == 'Y');
+			assert_int_equal(
+				smp_need_where(rows[i].need) >> w & 1, rows[i].row[w] == 'Y');
 	fix.where = SMP_W_BE_HTTP_RES;
 	load_ok("  expr res_only(x)");
 	fix.where = SMP_W_LOG;

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Expressions, ACLs and log formats in a section of the tests' own, and an environment to evaluate them in.
+ * Expressions, ACLs and log formats in a section of the tests' own, and an environment to evaluate
+ * them in.
  *
  *   load("expr src,lower\n...")    parses a section; diagnostics are in fix.diag.text
  *   eval("str(a),upper")           the value of an expression as text; "<none>" without one
  *   holds("acl ...\ncond if x\n")  the result of the condition
  *   built("fmt 'a %[src]'\n")      what the format gives
  *
- * The fetch test(a,b,c) gives its arguments one after the other, as a header with several values does; may() may still
- * change; res() needs a response.
+ * The fetch test(a,b,c) gives its arguments one after the other, as a header with several values
+ * does; may() may still change; res() needs a response.
  */
 #ifndef TESTS_SAMPLE_FIXTURE_H
 #define TESTS_SAMPLE_FIXTURE_H
@@ -73,12 +74,25 @@ static bool fetch_may(const struct arg *args, struct smp_env *env, struct sample
 }
 
 static const struct fetch_kw test_fetches[] = {
-	{ .name = "test", .out = SMP_STR, .need = SMP_NEED_INTERNAL,
-		.args = { ARG_STR, ARG_STR, ARG_STR, ARG_STR }, .fetch = fetch_test, .help = "of the tests" },
-	{ .name = "may", .out = SMP_STR, .need = SMP_NEED_INTERNAL, .args = { ARG_STR }, .min_args = 1,
-		.fetch = fetch_may, .help = "of the tests" },
-	{ .name = "res_only", .out = SMP_STR, .need = SMP_NEED_HTTP_RES, .args = { ARG_STR },
-		.fetch = fetch_may, .help = "of the tests" },
+	{ .name = "test",
+		.out = SMP_STR,
+		.need = SMP_NEED_INTERNAL,
+		.args = { ARG_STR, ARG_STR, ARG_STR, ARG_STR },
+		.fetch = fetch_test,
+		.help = "of the tests" },
+	{ .name = "may",
+		.out = SMP_STR,
+		.need = SMP_NEED_INTERNAL,
+		.args = { ARG_STR },
+		.min_args = 1,
+		.fetch = fetch_may,
+		.help = "of the tests" },
+	{ .name = "res_only",
+		.out = SMP_STR,
+		.need = SMP_NEED_HTTP_RES,
+		.args = { ARG_STR },
+		.fetch = fetch_may,
+		.help = "of the tests" },
 };
 LB_REGISTER_FETCH(test_fetches);
 
@@ -107,7 +121,8 @@ static int kw_acl(struct cfg_parser *p, void *obj, struct cfg_args *args, const 
 
 static int kw_cond(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
-	return acl_cond_parse(p, &fix.acls, args, fix.where, &fix.cond) != 0 ? -1 : cfg_no_more(p, args);
+	return acl_cond_parse(p, &fix.acls, args, fix.where, &fix.cond) != 0 ? -1
+									     : cfg_no_more(p, args);
 }
 
 static int kw_expr(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
@@ -127,9 +142,11 @@ static int kw_fmt(struct cfg_parser *p, void *obj, struct cfg_args *args, const 
 	return fix.lf ? cfg_no_more(p, args) : -1;
 }
 
-#define FIX_KW(name_, parse_)                                                                      \
-	{ .name = name_, .scope = CFG_LOG_PROFILE, .max_args = 255, .parse = parse_, .usage = name_, \
-		.help = "of the tests" }
+#define FIX_KW(name_, parse_)                                                              \
+	{                                                                                  \
+		.name = name_, .scope = CFG_LOG_PROFILE, .max_args = 255, .parse = parse_, \
+		.usage = name_, .help = "of the tests"                                     \
+	}
 static const struct cfg_kw fix_kws[] = {
 	FIX_KW("acl", kw_acl),
 	FIX_KW("cond", kw_cond),
@@ -189,7 +206,8 @@ static int load(const char *text)
 static inline void load_ok(const char *text)
 {
 	if (load(text) != 0)
-		fail_msg("%s: %s", text, fix.diag.text.ptr ? fix.diag.text.ptr : "refused without a word");
+		fail_msg("%s: %s", text,
+			fix.diag.text.ptr ? fix.diag.text.ptr : "refused without a word");
 }
 
 static inline const char *value_text(bool has, struct slice s)

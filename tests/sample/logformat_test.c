@@ -69,8 +69,16 @@ static void put_nothing(struct strbuf *out, struct smp_env *env, unsigned flags)
 
 static const struct logvar_kw test_vars[] = {
 	{ .name = "zzt", .mode = '-', .put = put_text, .need = SMP_NEED_INTERNAL },
-	{ .name = "zzn", .mode = '-', .put = put_number, .self_quoted = true, .need = SMP_NEED_TXN },
-	{ .name = "zze", .mode = '-', .put = put_nothing, .self_quoted = true, .need = SMP_NEED_INTERNAL },
+	{ .name = "zzn",
+		.mode = '-',
+		.put = put_number,
+		.self_quoted = true,
+		.need = SMP_NEED_TXN },
+	{ .name = "zze",
+		.mode = '-',
+		.put = put_nothing,
+		.self_quoted = true,
+		.need = SMP_NEED_INTERNAL },
 };
 LB_REGISTER_LOGVAR(test_vars);
 
@@ -98,7 +106,8 @@ static void formats(void **state)
 		/* log lines: one space for many, a dash for nothing */
 		{ "lfmt '  a   b  '", "a b " },
 		{ "lfmt 'a %zze b %zze'", "a b " },
-		{ "lfmt '[%[var(txn.none)]] %{+Q}[var(txn.none)] %{-M}[var(txn.none)] x'", "[-] \"\"  x" },
+		{ "lfmt '[%[var(txn.none)]] %{+Q}[var(txn.none)] %{-M}[var(txn.none)] x'",
+			"[-] \"\"  x" },
 		{ "lfmt '%[str(\"a  b\")]'", "a  b" },
 		{ "lfmt '%[bin(00)]x %[bin(410042)]'", "-x A" },
 		{ "lfmt '%[bin(0a0d097f807e1b5d22415c)]'", "\n\r\t\x7f\x80~\x1b]\"A\\" },

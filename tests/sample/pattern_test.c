@@ -4,8 +4,8 @@
 
 #include <arpa/inet.h>
 
-#define N_PATTERNS		300
-#define N_SUBJECTS		2000
+#define N_PATTERNS 300
+#define N_SUBJECTS 2000
 
 static uint64_t chance_state;
 
@@ -116,14 +116,16 @@ static void compare_texts(enum pat_match m, bool icase, const char *letters)
 
 		snprintf(expected, sizeof(expected), "%d", want);
 		if (got != (want >= 0) || (got && !slice_eq(value, slice_of(expected))))
-			fail_msg("%s%s '%s': got %.*s, expected %s", pat_match_name(m), icase ? " -i" : "",
-				buf, got ? (int)value.len : 4, got ? value.ptr : "none", expected);
+			fail_msg("%s%s '%s': got %.*s, expected %s", pat_match_name(m),
+				icase ? " -i" : "", buf, got ? (int)value.len : 4,
+				got ? value.ptr : "none", expected);
 	}
 }
 
 static void texts(void **state)
 {
-	static const enum pat_match all[] = { PAT_STR, PAT_BEG, PAT_END, PAT_DIR, PAT_DOM, PAT_SUB };
+	static const enum pat_match all[] = { PAT_STR, PAT_BEG, PAT_END, PAT_DIR, PAT_DOM,
+		PAT_SUB };
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(all); i++) {
 		load_ok("");
@@ -177,7 +179,8 @@ static void addresses(void **state)
 
 		some_addr(nets[i].addr, v4);
 		nets[i].bits = v4 ? 96 + chance(33) : 8 + chance(121);
-		inet_ntop(v4 ? AF_INET : AF_INET6, nets[i].addr + (v4 ? 12 : 0), text, sizeof(text));
+		inet_ntop(
+			v4 ? AF_INET : AF_INET6, nets[i].addr + (v4 ? 12 : 0), text, sizeof(text));
 		snprintf(text + strlen(text), 8, "/%u", nets[i].bits - (v4 ? 96 : 0));
 		snprintf(value, sizeof(value), "%u", i);
 		assert_int_equal(pat_list_add(pl, slice_of(text), slice_of(value), &err), 0);
@@ -192,7 +195,8 @@ static void addresses(void **state)
 
 		some_addr(addr, v4);
 		for (unsigned k = 0; k < N_PATTERNS; k++)
-			if (net_holds(&nets[k], addr) && (best < 0 || nets[k].bits > nets[best].bits))
+			if (net_holds(&nets[k], addr) &&
+				(best < 0 || nets[k].bits > nets[best].bits))
 				best = (int)k;
 		memcpy(&smp.ipv6, addr, 16);
 		if (v4) {
@@ -242,7 +246,9 @@ static void address_forms(void **state)
 static void integers(void **state)
 {
 	for (unsigned round = 0; round < 40; round++) {
-		struct pat_range_seen { int64_t lo, hi; } seen[20];
+		struct pat_range_seen {
+			int64_t lo, hi;
+		} seen[20];
 		unsigned n = 1 + chance(20);
 		bool has_values = round % 2;
 		struct pat_list *pl;
@@ -255,10 +261,12 @@ static void integers(void **state)
 
 			seen[i].lo = (int64_t)chance(200) - 100;
 			seen[i].hi = seen[i].lo + chance(10);
-			snprintf(text, sizeof(text), "%jd:%jd", (intmax_t)seen[i].lo, (intmax_t)seen[i].hi);
+			snprintf(text, sizeof(text), "%jd:%jd", (intmax_t)seen[i].lo,
+				(intmax_t)seen[i].hi);
 			snprintf(value, sizeof(value), "%u", i);
 			assert_int_equal(pat_list_add(pl, slice_of(text),
-						 has_values ? slice_of(value) : SLICE_NULL, &err), 0);
+						 has_values ? slice_of(value) : SLICE_NULL, &err),
+				0);
 		}
 		assert_int_equal(pat_list_compile(pl, &err), 0);
 		for (int64_t v = -120; v < 120; v++) {
@@ -301,7 +309,9 @@ static void bad_patterns(void **state)
 		{ PAT_IP, "", "'' is not an IPv4 or IPv6 address or network" },
 		{ PAT_BIN, "616", "'616' has an odd number of hexadecimal digits" },
 		{ PAT_BIN, "zz", "'zz' is not made of hexadecimal digits" },
-		{ PAT_REG, "(", "the regular expression '(' is wrong at offset 1: missing closing parenthesis" },
+		{ PAT_REG, "(",
+			"the regular expression '(' is wrong at offset 1: missing closing "
+			"parenthesis" },
 	};
 
 	load_ok("");
@@ -309,7 +319,8 @@ static void bad_patterns(void **state)
 		struct pat_list *pl = pat_list_new(&fix.arena, cases[i].m, false);
 		const char *err = NULL;
 
-		assert_int_equal(pat_list_add(pl, slice_of(cases[i].pattern), SLICE_NULL, &err), -1);
+		assert_int_equal(
+			pat_list_add(pl, slice_of(cases[i].pattern), SLICE_NULL, &err), -1);
 		assert_string_equal(err, cases[i].message);
 	}
 }
@@ -372,7 +383,8 @@ static void match_limits(void **state)
 	start = clock_mono_us();
 	assert_int_equal(regex_exec(re, slice_make(subject, 41), NULL, 0), 0);
 	if (clock_mono_us() - start > 100000)
-		print_message("a hopeless match took %jd us\n", (intmax_t)(clock_mono_us() - start));
+		print_message(
+			"a hopeless match took %jd us\n", (intmax_t)(clock_mono_us() - start));
 	assert_int_equal(process_mine()->regex_limits, before + 1);
 }
 

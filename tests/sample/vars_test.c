@@ -19,7 +19,8 @@ static struct sample str(const char *text)
 
 static void names(void **state)
 {
-	static const char *const bad[] = { "", "txn", "txn.", "foo.x", "txnx", "txn.a-b", "txn.a b", ".x" };
+	static const char *const bad[] = { "", "txn", "txn.", "foo.x", "txnx", "txn.a-b", "txn.a b",
+		".x" };
 	const char *err;
 
 	load_ok("");
@@ -80,7 +81,8 @@ static void limits(void **state)
 	lb_tune.vars_txn_max = (uint32_t)(2 * one);
 	assert_true(var_set(&fix.env, name("txn.b"), &smp));
 	assert_false(var_set(&fix.env, name("txn.c"), &smp));
-	assert_false(var_set(&fix.env, name("req.c"), &smp)); /* a request's count for its transaction */
+	assert_false(
+		var_set(&fix.env, name("req.c"), &smp)); /* a request's count for its transaction */
 	assert_true(var_set(&fix.env, name("sess.c"), &smp));
 	assert_true(var_set(&fix.env, name("txn.a"), &smp)); /* no larger than before */
 	assert_true(var_get(&fix.env, name("txn.b"), &got));

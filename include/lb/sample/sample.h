@@ -3,8 +3,8 @@
  * Samples: typed values that fetches produce, converters change and matchers test.
  *
  * struct smp_env is what an evaluation may look at; a stream embeds one and keeps it current, so
- * evaluating builds nothing. Strings in a sample are borrowed: from the message, the configuration, or
- * this turn's scratch memory. What must last longer is copied by whoever keeps it.
+ * evaluating builds nothing. Strings in a sample are borrowed: from the message, the configuration,
+ * or this turn's scratch memory. What must last longer is copied by whoever keeps it.
  */
 #ifndef LB_SAMPLE_SAMPLE_H
 #define LB_SAMPLE_SAMPLE_H
@@ -21,7 +21,18 @@ struct session;
 struct stream;
 struct vars;
 
-enum smp_type { SMP_ANY, SMP_SAME, SMP_BOOL, SMP_SINT, SMP_ADDR, SMP_IPV4, SMP_IPV6, SMP_STR, SMP_BIN, SMP_METH };
+enum smp_type {
+	SMP_ANY,
+	SMP_SAME,
+	SMP_BOOL,
+	SMP_SINT,
+	SMP_ADDR,
+	SMP_IPV4,
+	SMP_IPV6,
+	SMP_STR,
+	SMP_BIN,
+	SMP_METH
+};
 
 struct sample {
 	enum smp_type type;
@@ -35,44 +46,68 @@ struct sample {
 		};
 	};
 	struct slice str; /* STR, BIN; METH: its text */
-	void *iter;	  /* position for the next value of the same fetch; NULL: the first */
+	void *iter;       /* position for the next value of the same fetch; NULL: the first */
 	uint32_t iter_n;
 };
-#define SMP_F_NOT_LAST		1 /* another value may be fetched: eval again with the same sample */
-#define SMP_F_MAY_CHANGE	2 /* not final: more data may change it (inspection waits) */
-#define SMP_F_CONST		4 /* str may not be written to */
-/* Given to a fetch by who goes through all values (ACLs): start with the first. Without it a fetch of several values gives the last, as the manual says. */
-#define SMP_F_ITERATE		8
+#define SMP_F_NOT_LAST   1 /* another value may be fetched: eval again with the same sample */
+#define SMP_F_MAY_CHANGE 2 /* not final: more data may change it (inspection waits) */
+#define SMP_F_CONST      4 /* str may not be written to */
+/* Given to a fetch by who goes through all values (ACLs): start with the first. Without it a fetch
+ * of several values gives the last, as the manual says. */
+#define SMP_F_ITERATE    8
 
 /* What an evaluation looks at; NULL where there is none (yet). Borrowed for the stream's life. */
 struct smp_env {
 	const struct config *config;
-	const struct proxy *px;	     /* whose rules are running */
+	const struct proxy *px;      /* whose rules are running */
 	const struct proxy *fe, *be; /* be: NULL before it is chosen */
 	struct session *sess;
 	struct stream *strm;
 	struct conn *fc, *bc;
 	struct http_msg *req, *res;
 	struct server *srv;
-	struct vars *vars[6];	/* by enum var_scope */
-	struct arena *arena;	/* lives as long as the stream; for what rules keep */
-	bool is_response;	/* the direction of the rules running */
-	bool is_final;		/* no more data will come: inspect-delay over or EOF seen */
-	int dir_payload;	/* reserved */
-	struct bufq *payload;	/* bytes waiting in the running direction (TCP content rules); or NULL */
-	uint8_t *log_level;	/* set-log-level: where the stream keeps it (0 default, level + 1, 255 silent); NULL: none */
-	const struct addr *src, *dst; /* set-src, set-dst of this stream, in its arena; NULL: the connection's */
-	struct slice req_uri;	/* the target as received, for capture.req.uri; .ptr NULL: the message's own */
+	struct vars *vars[6]; /* by enum var_scope */
+	struct arena *arena;  /* lives as long as the stream; for what rules keep */
+	bool is_response;     /* the direction of the rules running */
+	bool is_final;        /* no more data will come: inspect-delay over or EOF seen */
+	int dir_payload;      /* reserved */
+	struct bufq
+		*payload; /* bytes waiting in the running direction (TCP content rules); or NULL */
+	uint8_t *log_level; /* set-log-level: where the stream keeps it (0 default, level + 1, 255
+			       silent); NULL: none */
+	const struct addr *src,
+		*dst; /* set-src, set-dst of this stream, in its arena; NULL: the connection's */
+	struct slice req_uri; /* the target as received, for capture.req.uri; .ptr NULL: the
+				 message's own */
 };
 
 /* --- fetches and converters --- */
 
 /* Places an expression may stand; the order of the columns of the inventory. */
 enum smp_where {
-	SMP_W_FE_CONN, SMP_W_FE_SESS, SMP_W_FE_CONT, SMP_W_FE_HTTP_REQ, SMP_W_FE_HTTP_BODY, SMP_W_BE_SWITCH,
-	SMP_W_BE_CONT, SMP_W_BE_HTTP_REQ, SMP_W_BE_HTTP_BODY, SMP_W_SRV_SELECT, SMP_W_SRV_SOURCE,
-	SMP_W_BE_RES_CONT, SMP_W_BE_HTTP_RES, SMP_W_BE_RES_BODY, SMP_W_STICK_STORE, SMP_W_FE_RES_CONT,
-	SMP_W_FE_HTTP_RES, SMP_W_FE_RES_BODY, SMP_W_LOG, SMP_W_BE_CHECK, SMP_W_CONFIG, SMP_W_CLI, SMP_W_COUNT
+	SMP_W_FE_CONN,
+	SMP_W_FE_SESS,
+	SMP_W_FE_CONT,
+	SMP_W_FE_HTTP_REQ,
+	SMP_W_FE_HTTP_BODY,
+	SMP_W_BE_SWITCH,
+	SMP_W_BE_CONT,
+	SMP_W_BE_HTTP_REQ,
+	SMP_W_BE_HTTP_BODY,
+	SMP_W_SRV_SELECT,
+	SMP_W_SRV_SOURCE,
+	SMP_W_BE_RES_CONT,
+	SMP_W_BE_HTTP_RES,
+	SMP_W_BE_RES_BODY,
+	SMP_W_STICK_STORE,
+	SMP_W_FE_RES_CONT,
+	SMP_W_FE_HTTP_RES,
+	SMP_W_FE_RES_BODY,
+	SMP_W_LOG,
+	SMP_W_BE_CHECK,
+	SMP_W_CONFIG,
+	SMP_W_CLI,
+	SMP_W_COUNT
 };
 
 /* What a fetch needs; sets the places where it may stand. */
@@ -88,13 +123,13 @@ enum smp_need {
 	SMP_NEED_L6_RES,
 	SMP_NEED_HTTP_RES,
 	SMP_NEED_HTTP_RES_BODY,
-	SMP_NEED_TXN,	    /* a transaction: from the request head until the log */
-	SMP_NEED_BACKEND,   /* the backend is chosen */
-	SMP_NEED_SERVER,    /* the server is chosen */
-	SMP_NEED_LOG,	    /* only when all is over */
-	SMP_NEED_FRONTEND,  /* the frontend; from the accept until the log */
-	SMP_NEED_L6_ANY,    /* bytes or a head of whichever direction is running */
-	SMP_NEED_REQ_DONE,  /* the request was passed on: its bytes and times are known */
+	SMP_NEED_TXN,           /* a transaction: from the request head until the log */
+	SMP_NEED_BACKEND,       /* the backend is chosen */
+	SMP_NEED_SERVER,        /* the server is chosen */
+	SMP_NEED_LOG,           /* only when all is over */
+	SMP_NEED_FRONTEND,      /* the frontend; from the accept until the log */
+	SMP_NEED_L6_ANY,        /* bytes or a head of whichever direction is running */
+	SMP_NEED_REQ_DONE,      /* the request was passed on: its bytes and times are known */
 	SMP_NEED_HTTP_RES_KEPT, /* what is kept of a response head until the log: status, version */
 	SMP_NEED_COUNT
 };
@@ -105,8 +140,25 @@ const char *smp_need_name(enum smp_need need);
 const char *smp_where_name(enum smp_where where);
 
 enum arg_type {
-	ARG_END, ARG_STR, ARG_SINT, ARG_UINT, ARG_IPV4, ARG_IPV6, ARG_MASK4, ARG_MASK6, ARG_TIME, ARG_SIZE, ARG_REGEX,
-	ARG_FRONTEND, ARG_BACKEND, ARG_SERVER, ARG_TABLE, ARG_USERLIST, ARG_MAP, ARG_VAR, ARG_ENUM
+	ARG_END,
+	ARG_STR,
+	ARG_SINT,
+	ARG_UINT,
+	ARG_IPV4,
+	ARG_IPV6,
+	ARG_MASK4,
+	ARG_MASK6,
+	ARG_TIME,
+	ARG_SIZE,
+	ARG_REGEX,
+	ARG_FRONTEND,
+	ARG_BACKEND,
+	ARG_SERVER,
+	ARG_TABLE,
+	ARG_USERLIST,
+	ARG_MAP,
+	ARG_VAR,
+	ARG_ENUM
 };
 
 struct arg {
@@ -117,10 +169,10 @@ struct arg {
 		struct in_addr ipv4;
 		struct in6_addr ipv6;
 		const struct proxy *px; /* FRONTEND, BACKEND: resolved after parsing */
-		void *ptr;		/* SERVER (struct server_conf), REGEX, USERLIST, MAP, VAR */
+		void *ptr;              /* SERVER (struct server_conf), REGEX, USERLIST, MAP, VAR */
 	};
 };
-#define ARG_MAX			12
+#define ARG_MAX 12
 
 struct fetch_kw {
 	const char *name;
@@ -128,11 +180,12 @@ struct fetch_kw {
 	enum smp_need need;
 	enum arg_type args[ARG_MAX + 1]; /* types; ARG_END closes */
 	uint8_t min_args;
-	/* After parsing: refuse or precompute; @priv_out goes to fetch. -1 with *err (arena) set. */
+	/* After parsing: refuse or precompute; @priv_out goes to fetch. -1 with *err (arena) set.
+	 */
 	int (*check)(struct arg *args, void **priv_out, struct arena *a, const char **err);
 	/* Return: true with @smp filled, false: nothing found (see SMP_F_MAY_CHANGE). */
 	bool (*fetch)(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv);
-	const char *help; /* one line for the manual */
+	const char *help;     /* one line for the manual */
 	uint32_t where_extra; /* additional places, bit mask */
 };
 
@@ -146,16 +199,23 @@ struct conv_kw {
 	const char *help;
 };
 
-struct fetch_table { const struct fetch_kw *kws; size_t n; };
-struct conv_table { const struct conv_kw *kws; size_t n; };
+struct fetch_table {
+	const struct fetch_kw *kws;
+	size_t n;
+};
+struct conv_table {
+	const struct conv_kw *kws;
+	size_t n;
+};
 LB_REGISTRY_DECLARE(fetch);
 LB_REGISTRY_DECLARE(conv);
-#define LB_REGISTER_FETCH(table)                                                                   \
-	static const struct fetch_table LB_CAT(fetch_table_, table) = { table,                     \
-		LB_ARRAY_LEN(table) };                                                             \
+#define LB_REGISTER_FETCH(table)                                       \
+	static const struct fetch_table LB_CAT(                        \
+		fetch_table_, table) = { table, LB_ARRAY_LEN(table) }; \
 	LB_REGISTER(fetch, LB_CAT(fetch_table_, table))
-#define LB_REGISTER_CONV(table)                                                                    \
-	static const struct conv_table LB_CAT(conv_table_, table) = { table, LB_ARRAY_LEN(table) }; \
+#define LB_REGISTER_CONV(table)                                       \
+	static const struct conv_table LB_CAT(                        \
+		conv_table_, table) = { table, LB_ARRAY_LEN(table) }; \
 	LB_REGISTER(conv, LB_CAT(conv_table_, table))
 
 void sample_registry_init(void); /* sorts, refuses duplicates */
@@ -193,14 +253,16 @@ struct expr; /* fetch and converters, compiled; in the generation's arena */
 
 /**
  * expr_parse() - compile the expression in @text, which lies at @off in word @w
- * @where: the place (enum smp_where) it stands in; refused with a reason where the fetch cannot work
+ * @where: the place (enum smp_where) it stands in; refused with a reason where the fetch cannot
+ * work
  * @end_out: offset behind the expression, NULL: the whole text must be one
  *
  * Return: NULL with the error reported at the very word.
  */
 struct expr *expr_parse(struct cfg_parser *p, const struct cfg_word *w, uint32_t off,
 	struct slice text, enum smp_where where, uint32_t *end_out);
-/* From the cursor, as rules write it: "src,map(f)" is one word, converters may follow in further words only after a comma. */
+/* From the cursor, as rules write it: "src,map(f)" is one word, converters may follow in further
+ * words only after a comma. */
 struct expr *expr_parse_args(struct cfg_parser *p, struct cfg_args *args, enum smp_where where);
 enum smp_type expr_type(const struct expr *e);
 enum smp_need expr_need(const struct expr *e);
@@ -214,18 +276,20 @@ const char *expr_fetch_name(const struct expr *e);
 bool expr_eval(const struct expr *e, struct smp_env *env, enum smp_type want, struct sample *smp);
 
 /*
- * @smp is zeroed before the first call (and given SMP_F_ITERATE by who wants all values of a fetch);
- * it is passed unchanged for the next value while SMP_F_NOT_LAST is set.
+ * @smp is zeroed before the first call (and given SMP_F_ITERATE by who wants all values of a
+ * fetch); it is passed unchanged for the next value while SMP_F_NOT_LAST is set.
  */
 
-/* Names used before they were defined (backend, server, map, userlist) are resolved here. 0 or -1. */
+/* Names used before they were defined (backend, server, map, userlist) are resolved here. 0 or -1.
+ */
 int exprs_resolve(struct cfg_parser *p);
 /* What an argument that names something means; registered by the module that knows. */
 struct arg_resolver {
 	enum arg_type type;
-	int (*resolve)(struct cfg_parser *p, const struct proxy *curpx, struct arg *arg, const char **err);
+	int (*resolve)(
+		struct cfg_parser *p, const struct proxy *curpx, struct arg *arg, const char **err);
 };
 LB_REGISTRY_DECLARE(arg_resolver);
-#define LB_REGISTER_ARG_RESOLVER(r)	LB_REGISTER(arg_resolver, r)
+#define LB_REGISTER_ARG_RESOLVER(r) LB_REGISTER(arg_resolver, r)
 
 #endif
