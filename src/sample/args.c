@@ -168,6 +168,20 @@ static int cut_arg(const struct place *pl, size_t *pos, char *dst, struct raw_ar
 	return 0;
 }
 
+static int too_many(const struct place *pl, const struct arg_spec *spec, size_t at, int n)
+{
+	if (n == 0)
+		return place_error(pl, at, 1, "%s '%s' takes no arguments", spec->kind, spec->kw);
+	return place_error(pl, at, 1, "%s '%s' takes %d argument%s at most", spec->kind, spec->kw,
+		n, n == 1 ? "" : "s");
+}
+
+static int not_closed(const struct place *pl, const struct arg_spec *spec, size_t open)
+{
+	return place_error(
+		pl, open, 1, "the arguments of %s '%s' have no closing ')'", spec->kind, spec->kw);
+}
+
 /* "(...)" at *@pos into pieces. Return: their number, or -1 (reported). "()" has none. */
 static int cut_args(const struct place *pl, const struct arg_spec *spec, int n_types, size_t *pos,
 	struct raw_arg *raw)
@@ -184,17 +198,13 @@ static int cut_args(const struct place *pl, const struct arg_spec *spec, int n_t
 	}
 	for (;;) {
 		if (n == n_types && i < pl->text.len)
-			return place_error(pl, i, 1,
-				n == 0   ? "%s '%s' takes no arguments"
-				: n == 1 ? "%s '%s' takes %d argument at most"
-					 : "%s '%s' takes %d arguments at most",
-				spec->kind, spec->kw, n);
-		if (n < n_types && cut_arg(pl, &i, mem, &raw[n]) != 0)
+			return too_many(pl, spec, i, n);
+		if (n == n_types)
+			return not_closed(pl, spec, open);
+		if (cut_arg(pl, &i, mem, &raw[n]) != 0)
 			return -1;
 		if (i >= pl->text.len)
-			return place_error(pl, open, 1,
-				"the arguments of %s '%s' have no closing ')'", spec->kind,
-				spec->kw);
+			return not_closed(pl, spec, open);
 		mem += raw[n++].text.len + 1;
 		if (pl->text.ptr[i++] == ')')
 			break;
@@ -396,7 +406,7 @@ static int run_check(const struct place *pl, const struct arg_spec *spec, size_t
 int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
 	struct arg **args_out, void **priv_out)
 {
-	struct raw_arg raw[ARG_MAX];
+	struct raw_arg raw[ARG_MAX] = { 0 };
 	size_t open = *pos, end;
 	unsigned n_types = 0;
 	int n_raw = 0;

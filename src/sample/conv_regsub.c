@@ -49,7 +49,7 @@ static int check_regsub(struct arg *args, void **priv_out, struct arena *a, cons
 	*err = "the regular expression is missing";
 	if (!args[0].str.len)
 		return -1;
-	rs->re = regex_new(a, args[0].str, icase, err);
+	rs->re = icase ? regex_new(a, args[0].str, true, err) : args[0].ptr;
 	rs->with = args[1].str;
 	*priv_out = rs;
 	return rs->re ? 0 : -1;
@@ -92,7 +92,7 @@ static bool conv_regsub(const struct arg *args, struct smp_env *env, struct samp
 
 /* clang-format off */
 static const struct conv_kw regsub_convs[] = {
-	{ .name = "regsub", .in = SMP_STR, .out = SMP_STR, .args = { ARG_STR, ARG_STR, ARG_STR },
+	{ .name = "regsub", .in = SMP_STR, .out = SMP_STR, .args = { ARG_REGEX, ARG_STR, ARG_STR },
 	  .min_args = 2, .check = check_regsub, .conv = conv_regsub,
 	  .help = "replaces what a regular expression matches; flags: g everywhere, i ignoring case" },
 };

@@ -59,7 +59,7 @@ static struct slice cut_name(struct slice t, size_t pos)
 /* "x, y and z" of the places in @mask, each kind once. */
 static void list_places(uint32_t mask, struct strbuf *out)
 {
-	const char *names[SMP_W_COUNT];
+	const char *names[SMP_W_COUNT] = { NULL };
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < SMP_W_COUNT; i++) {
@@ -145,6 +145,7 @@ static int unknown_conv(const struct builder *b, struct slice name, size_t at)
 
 static const char *previous_name(const struct builder *b)
 {
+	LB_ASSERT(b->kw);
 	return b->n_steps ? b->steps[b->n_steps - 1].kw->name : b->kw->name;
 }
 

@@ -56,7 +56,7 @@ struct builder {
 
 static struct node *add_node(struct builder *b, enum node_kind kind, unsigned flags)
 {
-	if (b->n_nodes == b->cap) {
+	if (!b->nodes || b->n_nodes == b->cap) {
 		uint32_t cap = b->cap ? b->cap * 2 : 16;
 		struct node *v = arena_alloc(b->pl.p->arena, cap * sizeof(*v));
 
@@ -64,7 +64,7 @@ static struct node *add_node(struct builder *b, enum node_kind kind, unsigned fl
 			out_of_memory(b->pl.p);
 			return NULL;
 		}
-		if (b->n_nodes)
+		if (b->nodes)
 			memcpy(v, b->nodes, b->n_nodes * sizeof(*v));
 		b->nodes = v;
 		b->cap = cap;

@@ -319,9 +319,14 @@ static const cast_fn casts[SMP_N_TYPES][SMP_N_TYPES] = {
 };
 /* clang-format on */
 
+static bool takes_all(enum smp_type t)
+{
+	return t == SMP_ANY || t == SMP_SAME;
+}
+
 bool smp_can_cast(enum smp_type from, enum smp_type to)
 {
-	if (from <= SMP_SAME || to <= SMP_SAME || from == to)
+	if (takes_all(from) || takes_all(to) || from == to)
 		return true;
 	if (from == SMP_ADDR)
 		return casts[SMP_IPV4][to] || casts[SMP_IPV6][to];
@@ -332,7 +337,7 @@ bool smp_cast(struct sample *smp, enum smp_type to)
 {
 	cast_fn cast;
 
-	if (to <= SMP_SAME || smp->type == to)
+	if (takes_all(to) || smp->type == to)
 		return true;
 	cast = casts[smp->type][to];
 	return cast && cast(smp);

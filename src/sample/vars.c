@@ -205,7 +205,8 @@ static void free_proc_value(struct rcu_head *head)
 
 static void swap_proc(const struct var_name *n, struct proc_value *fresh)
 {
-	struct proc_value *old = rcu_xchg_pointer(&((struct var_name *)n)->proc, fresh);
+	struct proc_value *old =
+		__atomic_exchange_n(&((struct var_name *)n)->proc, fresh, __ATOMIC_ACQ_REL);
 
 	if (!old)
 		return;

@@ -127,13 +127,13 @@ static const struct refusal {
 		"  expr bool(yes)\n"
 		"            ^~~\n" },
 	{ "  expr str(a),regsub('(',x)",
-		"t.cfg:2:23: error: in samples: converter 'regsub': the regular expression '(' is wrong at offset 1: missing closing parenthesis\n"
+		"t.cfg:2:23: error: in samples: the regular expression '(' is wrong at offset 1: missing closing parenthesis\n"
 		"  expr str(a),regsub('(',x)\n"
-		"                      ^~~~\n" },
+		"                      ^\n" },
 	{ "  expr str(a),regsub(\"'('\",x)",
-		"t.cfg:2:23: error: in samples: converter 'regsub': the regular expression '(' is wrong at offset 1: missing closing parenthesis\n"
+		"t.cfg:2:23: error: in samples: the regular expression '(' is wrong at offset 1: missing closing parenthesis\n"
 		"  expr str(a),regsub(\"'('\",x)\n"
-		"                      ^~~~~~\n" },
+		"                      ^~~\n" },
 	{ "  expr str(a),json(x)",
 		"t.cfg:2:20: error: in samples: converter 'json': expected ascii, utf8, utf8s, utf8p or utf8ps, got 'x'\n"
 		"  expr str(a),json(x)\n"
