@@ -14,6 +14,11 @@
 
 #include <lb/core/tune.h>
 
+static void put_text(struct strbuf *out, struct slice s, unsigned flags)
+{
+	log_put_text(out, s.ptr ? s : SLICE(""), flags);
+}
+
 PUT(nothing)
 {
 }
@@ -21,7 +26,7 @@ PUT(nothing)
 /* TLS: not in this build. */
 PUT(dash)
 {
-	log_put_text(out, SLICE(""), flags);
+	put_text(out, SLICE(""), flags);
 }
 
 /* --- connections --- */
@@ -51,16 +56,16 @@ static void put_ip(struct strbuf *out, const struct addr *a, unsigned flags)
 	const uint8_t *b = (const uint8_t *)&a->v4;
 
 	if (!a || a->family == 0)
-		log_put_text(out, SLICE(""), flags);
+		put_text(out, SLICE(""), flags);
 	else if (a->family == AF_UNIX)
-		log_put_text(out, SLICE("unix"), flags);
+		put_text(out, SLICE("unix"), flags);
 	else if ((flags & LF_HEX) && a->family == AF_INET)
 		strbuf_printf(out, "%02X%02X%02X%02X", b[0], b[1], b[2], b[3]);
 	else if (flags & LF_HEX)
 		for (int i = 0; i < 16; i++)
 			strbuf_printf(out, "%02X", a->v6.s6_addr[i]);
 	else
-		log_put_text(out, slice_of(addr_put(a, text, sizeof(text))), flags);
+		put_text(out, slice_of(addr_put(a, text, sizeof(text))), flags);
 }
 
 static const struct bind_conf *bind_of(const struct smp_env *env)
@@ -142,7 +147,7 @@ static struct slice name_of(const struct proxy *px)
 
 PUT(f)
 {
-	log_put_text(out, name_of(env->fe), flags);
+	put_text(out, name_of(env->fe), flags);
 }
 
 /* With a mark for connections over TLS. */
@@ -164,7 +169,7 @@ PUT(ft)
 
 PUT(b)
 {
-	log_put_text(out, name_of(env->strm && env->strm->be ? env->strm->be : env->fe), flags);
+	put_text(out, name_of(env->strm && env->strm->be ? env->strm->be : env->fe), flags);
 }
 
 PUT(s)
@@ -172,9 +177,9 @@ PUT(s)
 	const struct stream *s = env->strm;
 
 	if (s && s->srv)
-		log_put_text(out, slice_of(s->srv->name), flags);
+		put_text(out, slice_of(s->srv->name), flags);
 	else
-		log_put_text(out, slice_of(s && s->applet ? s->applet->name : "<NOSRV>"), flags);
+		put_text(out, slice_of(s && s->applet ? s->applet->name : "<NOSRV>"), flags);
 }
 
 PUT(H)
@@ -182,12 +187,12 @@ PUT(H)
 	static __thread char name[256];
 
 	if (env->config && env->config->global.hostname) {
-		log_put_text(out, slice_of(env->config->global.hostname), flags);
+		put_text(out, slice_of(env->config->global.hostname), flags);
 		return;
 	}
 	if (!name[0])
 		gethostname(name, sizeof(name) - 1);
-	log_put_text(out, slice_of(name), flags);
+	put_text(out, slice_of(name), flags);
 }
 
 PUT(pid)
@@ -200,7 +205,7 @@ PUT(pid)
 
 PUT(ID)
 {
-	log_put_text(out, env->strm ? stream_unique_id(env->strm) : SLICE(""), flags);
+	put_text(out, env->strm ? stream_unique_id(env->strm) : SLICE(""), flags);
 }
 
 PUT(rt)
@@ -220,7 +225,7 @@ PUT(OG)
 			     : env->strm->t.close < 0 ? "txn_response"
 						      : "txn_close";
 
-	log_put_text(out, slice_of(origin), flags);
+	put_text(out, slice_of(origin), flags);
 }
 
 /* --- counts --- */
@@ -349,12 +354,12 @@ PUT(tsc)
 
 PUT(CC)
 {
-	log_put_text(out, env->strm ? env->strm->cookie_cap_req : SLICE(""), flags);
+	put_text(out, env->strm ? env->strm->cookie_cap_req : SLICE(""), flags);
 }
 
 PUT(CS)
 {
-	log_put_text(out, env->strm ? env->strm->cookie_cap_res : SLICE(""), flags);
+	put_text(out, env->strm ? env->strm->cookie_cap_res : SLICE(""), flags);
 }
 
 /* "{a|b}" */
@@ -369,7 +374,7 @@ static void put_captures(struct strbuf *out, const struct slice *v, unsigned n, 
 		if (i)
 			strbuf_addc(out, '|');
 		if (v && v[i].ptr)
-			log_put_text(out, v[i], (flags & LF_ESC) | LF_HDR);
+			put_text(out, v[i], (flags & LF_ESC) | LF_HDR);
 	}
 	strbuf_addc(out, '}');
 	if (flags & LF_QUOTE)
@@ -383,7 +388,7 @@ static void put_capture_list(struct strbuf *out, const struct slice *v, unsigned
 		if (i)
 			strbuf_addc(out, ' ');
 		if (v && v[i].ptr)
-			log_put_text(out, v[i], (flags & (LF_ESC | LF_QUOTE)) | LF_HDR);
+			put_text(out, v[i], (flags & (LF_ESC | LF_QUOTE)) | LF_HDR);
 		else
 			strbuf_adds(out, flags & LF_QUOTE ? "\"\"" : "-");
 	}
@@ -479,12 +484,12 @@ static struct slice origin_form(struct slice path)
 	return slash ? behind(rest, (size_t)(slash - rest.ptr)) : SLICE("/");
 }
 
-#define PUT_REQUEST(name, part)                                                   \
-	PUT(name)                                                                 \
-	{                                                                         \
-		struct request_line r = request_line(env);                        \
-                                                                                  \
-		log_put_text(out, r.all.ptr ? (part) : SLICE("<BADREQ>"), flags); \
+#define PUT_REQUEST(name, part)                                               \
+	PUT(name)                                                             \
+	{                                                                     \
+		struct request_line r = request_line(env);                    \
+                                                                              \
+		put_text(out, r.all.ptr ? (part) : SLICE("<BADREQ>"), flags); \
 	}
 
 PUT_REQUEST(r, r.all)
