@@ -196,6 +196,7 @@ static bool accept_failed(struct listener_worker *lw, int err)
 	case EINTR:
 	case ECONNABORTED:
 	case EPROTO: return true;
+	case EINVAL: return false; /* paused: the order to stop watching is on its way */
 	case EMFILE:
 	case ENFILE:
 		process_mine()->accept_emfile++;
@@ -375,16 +376,18 @@ void listener_pause(struct listener *l)
 {
 	int ready = LI_READY;
 
-	if (atomic_compare_exchange_strong(&l->state, &ready, LI_PAUSED))
-		send_order(l, ORDER_PAUSE);
+	if (!atomic_compare_exchange_strong(&l->state, &ready, LI_PAUSED))
+		return;
+	send_order(l, ORDER_PAUSE);
+	listener_release_port(l);
 }
 
 void listener_resume(struct listener *l)
 {
-	int paused = LI_PAUSED;
-
-	if (atomic_compare_exchange_strong(&l->state, &paused, LI_READY))
-		send_order(l, ORDER_START);
+	if (atomic_load(&l->state) != LI_PAUSED || listener_retake_port(l) < 0)
+		return;
+	atomic_store(&l->state, LI_READY);
+	send_order(l, ORDER_START);
 }
 
 void listener_stop(struct listener *l)

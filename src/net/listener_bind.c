@@ -180,6 +180,38 @@ static const char *open_socket(const struct bind_conf *bc, int *fd_out)
 	return why;
 }
 
+/*
+ * A paused socket stays bound but does not listen, so that another process can; clients are refused
+ * at once instead of waiting. Inherited sockets belong to others as well and socket files are
+ * replaced by rename(): both are left alone.
+ */
+static bool can_release(const struct listener *l)
+{
+	return !l->is_inherited && l->addr.family != AF_UNIX;
+}
+
+void listener_release_port(struct listener *l)
+{
+	for (unsigned i = 0; can_release(l) && i < l->n_shards; i++)
+		shutdown(l->fds[i], SHUT_RD);
+}
+
+int listener_retake_port(struct listener *l)
+{
+	const struct bind_conf *bc = atomic_load(&l->conf);
+	int backlog = bc && bc->backlog ? (int)bc->backlog : DEFAULT_BACKLOG;
+
+	for (unsigned i = 0; can_release(l) && i < l->n_shards; i++) {
+		if (listen(l->fds[i], backlog) < 0) {
+			int err = errno;
+
+			listener_release_port(l);
+			return -err;
+		}
+	}
+	return 0;
+}
+
 static void close_fds(struct listener *l, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {

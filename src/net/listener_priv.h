@@ -15,6 +15,8 @@ struct listener_worker {
 };
 
 void listener_register(struct listener *l);
+void listener_release_port(struct listener *l);
+int listener_retake_port(struct listener *l) LB_MUST_CHECK; /* 0 or -errno */
 int listener_workers_init(struct listener *l) LB_MUST_CHECK;
 
 #endif

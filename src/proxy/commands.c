@@ -52,9 +52,24 @@ static void run_disable(struct cmd_ctx *c)
 	log_process(4, "Paused frontend %s.", rt->name);
 }
 
+/* The first of its sockets whose port another process has taken meanwhile. */
+static const struct listener *find_paused(const struct proxy_rt *rt)
+{
+	const struct proxy *px = atomic_load(&rt->conf);
+
+	for (unsigned i = 0; px && i < px->n_binds; i++) {
+		const struct listener *l = px->binds[i]->listener;
+
+		if (l && atomic_load(&l->state) == LI_PAUSED)
+			return l;
+	}
+	return NULL;
+}
+
 static void run_enable(struct cmd_ctx *c)
 {
 	struct proxy_rt *rt = need_frontend(c);
+	const struct listener *busy;
 
 	if (!rt)
 		return;
@@ -66,8 +81,17 @@ static void run_enable(struct cmd_ctx *c)
 	case PX_RUNNING: cmd_msg(c, 5, "All sockets are already enabled.\n"); return;
 	default: break;
 	}
-	atomic_store(&rt->state, PX_RUNNING);
 	each_listener(rt, listener_resume);
+	busy = find_paused(rt);
+	if (busy) {
+		each_listener(rt, listener_pause);
+		log_process(4, "Port %u busy while trying to enable frontend %s.", busy->addr.port,
+			rt->name);
+		cmd_err(c, "Failed to resume frontend, check logs for precise cause (port "
+			   "conflict?).\n");
+		return;
+	}
+	atomic_store(&rt->state, PX_RUNNING);
 	log_process(4, "Resumed frontend %s.", rt->name);
 }
 

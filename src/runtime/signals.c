@@ -114,7 +114,13 @@ static void pause_one(struct listener *l, void *arg)
 
 static void resume_one(struct listener *l, void *arg)
 {
+	const struct bind_conf *bc = atomic_load(&l->conf);
+
+	if (bc && atomic_load(&bc->fe->rt->state) == PX_PAUSED)
+		return; /* by 'disable frontend', not by the signal */
 	listener_resume(l);
+	if (atomic_load(&l->state) == LI_PAUSED)
+		log_process(1, "Port %u busy, cannot listen on it again.", l->addr.port);
 }
 
 static void log_frontends(const char *what)

@@ -70,8 +70,8 @@ struct listener *listener_find(const char *key); /* control thread; borrowed or 
 int listener_bind(struct bind_conf *bc, struct arena *a, struct listener **out, const char **err);
 void listener_start(struct listener *l); /* workers begin to accept */
 void listener_stop(struct listener *l);	 /* accept no more, close sockets, drain idle connections; drops the caller's reference */
-void listener_pause(struct listener *l); /* SIGTTOU: stays bound */
-void listener_resume(struct listener *l);
+void listener_pause(struct listener *l);  /* stays bound but leaves the port to others; no effect unless LI_READY */
+void listener_resume(struct listener *l); /* stays LI_PAUSED when another process has taken the port */
 struct listener *listener_ref(struct listener *l);
 void listener_unref(struct listener **l);
 /* Room again on this listener, its frontend, or globally: whoever waits tries anew. Cheap when nobody does. */
