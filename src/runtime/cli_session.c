@@ -30,6 +30,7 @@
 #define READ_SIZE      16384u
 #define STEPS_PER_TURN 32 /* before other work of the control thread gets its turn */
 #define DRAIN_MAX      (1u << 20)
+#define SWALLOW_MS     1000
 
 static struct list sessions = LIST_INIT(sessions);
 static unsigned n_sessions;
@@ -368,7 +369,34 @@ static void refuse_input(struct cli_session *s, const char *why)
 {
 	strbuf_adds(&s->out, why);
 	end_reply(s);
-	s->is_closing = true;
+	s->is_closing = s->is_refused = true;
+}
+
+/*
+ * A peer in the midst of sending would not read the refusal if its next write failed: the rest of
+ * what it sends is thrown away, for a while. Return: whether the session can end.
+ */
+static bool swallow(struct cli_session *s)
+{
+	char sink[READ_SIZE];
+	ssize_t n = 0;
+
+	for (size_t total = 0; total < DRAIN_MAX; total += (size_t)n) {
+		n = recv(s->watch.fd, sink, sizeof(sink), MSG_DONTWAIT);
+		if (n <= 0)
+			break;
+	}
+	if (n > 0)
+		task_wake(this_loop(), &s->task); /* there is more */
+	else if (n == 0 || errno != EAGAIN)
+		return true;
+	if (!s->is_swallowing) {
+		s->is_swallowing = true;
+		shutdown(s->watch.fd, SHUT_WR);
+		timer_cancel(this_wheel(), &s->idle);
+		timer_set(this_wheel(), &s->idle, deadline_in(SWALLOW_MS));
+	}
+	return false;
 }
 
 /* Return: whether something new was read. */
@@ -557,7 +585,7 @@ static void session_work(struct cli_session *s)
 		}
 	} while (step(s));
 	flush(s);
-	if (s->has_cmd)
+	if (s->has_cmd || (s->is_refused && unsent(s) == 0 && !s->is_deaf && !swallow(s)))
 		return;
 	if (s->out.is_truncated || (s->is_closing && unsent(s) == 0) ||
 		(s->is_eof && unsent(s) == 0))
