@@ -107,8 +107,8 @@ void cmd_foreach(void (*fn)(const struct cmd_kw *kw, void *arg), void *arg)
 
 /* --- replies --- */
 
-static const char *const severities[] = { "emerg", "alert", "crit", "err", "warning",
-	"notice", "info", "debug" };
+static const char *const severities[] = { "emerg", "alert", "crit", "err", "warning", "notice",
+	"info", "debug" };
 
 void cmd_severity(struct cmd_ctx *c, int severity)
 {
@@ -197,8 +197,8 @@ int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg)
 	return ask(c, 0, lb_n_workers, fn, arg);
 }
 
-int cmd_ask_worker(struct cmd_ctx *c, unsigned worker, void (*fn)(struct strbuf *out, void *arg),
-	void *arg)
+int cmd_ask_worker(
+	struct cmd_ctx *c, unsigned worker, void (*fn)(struct strbuf *out, void *arg), void *arg)
 {
 	LB_ASSERT(worker < lb_n_workers);
 	return ask(c, worker, worker + 1, fn, arg);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The metrics of the exporter, in order. What lb has not (resolvers, stick tables, zlib) is not named. */
+/* The metrics of the exporter, in order. What lb has not (resolvers, stick tables, zlib) is not
+ * named. */
 #include "promex_priv.h"
 
 /* clang-format off */
