@@ -15,14 +15,16 @@
 #define LINE_MAX_LEN 65536u
 #define SD_MAX_LEN   1024u
 
+static char *lines[LB_MAX_THREADS + 1]; /* [owner each] by thread, made on first use, never freed */
+
 /* This thread's buffer for a line and its structured data; NULL when memory is out. */
 static char *line_buffer(void)
 {
-	static __thread char *area;
+	char **area = &lines[lb_thread->id];
 
-	if (LB_UNLIKELY(!area))
-		area = malloc(LINE_MAX_LEN + SD_MAX_LEN);
-	return area;
+	if (LB_UNLIKELY(!*area))
+		*area = malloc(LINE_MAX_LEN + SD_MAX_LEN);
+	return *area;
 }
 
 static const struct log_conf *global_log(const struct stream *s)
