@@ -15,6 +15,8 @@
 
 #define KEPT_MAX (64u << 10) /* body bytes kept for a retry */
 
+static const struct mux_ops *mux_h1, *mux_raw; /* found at start-up */
+
 /* --- choosing --- */
 
 static struct server *by_rule(struct stream *s)
@@ -308,18 +310,18 @@ static void remember_server(struct stream *s)
 	s->sess->last_srv = server_ref(s->srv);
 }
 
+void connect_init(void)
+{
+	mux_h1 = mux_find("h1");
+	mux_raw = mux_find("raw");
+}
+
 /* Gives the connection to its mux and the request to it. 0 or -errno. */
 static int begin_exchange(struct stream *s, struct conn *c, const struct server_conf *conf)
 {
-	static const struct mux_ops *h1, *raw; /* found once; the same for every thread */
-	const struct mux_ops *mux;
+	const struct mux_ops *mux = s->is_http ? mux_h1 : mux_raw;
 	int r;
 
-	if (!h1) {
-		raw = mux_find("raw");
-		h1 = mux_find("h1");
-	}
-	mux = s->is_http ? h1 : raw;
 	s->backend = mux->attach(c, s, &s->be->mux);
 	if (!s->backend) {
 		conn_free(&c);

@@ -672,6 +672,7 @@ void stream_hooks_init(void)
 void stream_layer_init(void)
 {
 	session_init();
+	connect_init();
 	mux_upper.new_request = new_request;
 	mux_upper.notify = notify;
 	mux_upper.idle = server_conn_idle;

@@ -63,6 +63,7 @@ struct slice *stream_captures(struct stream *s, const struct http_msg *m,
 struct slice stream_capture_cookie(struct stream *s, const struct http_msg *m);
 
 /* connect.c */
+void connect_init(void);
 enum step phase_pick(struct stream *s);
 enum step phase_queue(struct stream *s);
 enum step phase_retry_wait(struct stream *s);
