@@ -140,7 +140,9 @@ static void handover_run(struct mail *m)
 
 static void place(struct conn *c, const struct bind_conf *bc)
 {
-	struct thread *t = least_loaded(bc);
+	/* The last ones of a listener that goes are not sent round: its settings end soon. */
+	bool is_last = atomic_load_explicit(&c->listener->state, memory_order_relaxed) == LI_CLOSED;
+	struct thread *t = is_last ? lb_thread : least_loaded(bc);
 	struct handover *h;
 
 	if (t != lb_thread && (h = pool_alloc(&handover_pool))) {
@@ -240,6 +242,7 @@ static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc)
 	if (l->addr.family == AF_UNIX)
 		c->src = l->addr;
 	c->listener = listener_ref(l);
+	listener_upper.claim(c);
 	if (bc && bc->nolinger)
 		conn_set_linger_reset(c);
 	if (bc && bc->smart_accept) /* not inherited from the listening socket */

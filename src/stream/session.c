@@ -81,13 +81,20 @@ static void drop_one(atomic_uint *n)
 	atomic_fetch_sub_explicit(n, 1, memory_order_relaxed);
 }
 
+/*
+ * Whose room reserve() took last on this worker; NULL: nobody's, for a listener that goes. A reload
+ * may move the listener to another frontend at any time, so it is not looked up again.
+ */
+static __thread struct proxy_rt *reserved_for;
+
 static bool reserve(struct listener *l, uint32_t *retry_ms)
 {
 	const struct bind_conf *bc = conf_of(l);
 	struct proxy_rt *rt;
 
+	reserved_for = NULL;
 	if (!bc)
-		return true; /* the last ones of a listener that goes; turned away in accepted() */
+		return true; /* turned away in accepted() */
 	rt = bc->fe->rt;
 	*retry_ms = RATE_RETRY_MS;
 	if (over_process_rate() || over_rate(&rt->fe_counters, bc->fe->rate_limit_sess))
@@ -108,30 +115,38 @@ static bool reserve(struct listener *l, uint32_t *retry_ms)
 		drop_one(&lb_cur_conns);
 		return false;
 	}
+	reserved_for = rt;
 	return true;
 }
 
-static void give_back(struct listener *l, struct proxy_rt *rt)
+static void drop_room(struct listener *l, struct proxy_rt *rt)
 {
 	drop_one(&l->n_conns);
 	drop_one(&rt->n_fe_conns);
 	drop_one(&lb_cur_conns);
+}
+
+static void give_back(struct listener *l, struct proxy_rt *rt)
+{
+	drop_room(l, rt);
 	listener_room(l);
 }
 
 static void unreserve(struct listener *l)
 {
-	const struct bind_conf *bc = conf_of(l);
+	if (reserved_for)
+		drop_room(l, reserved_for);
+}
 
-	if (!bc)
-		return;
-	drop_one(&l->n_conns);
-	drop_one(&bc->fe->rt->n_fe_conns);
-	drop_one(&lb_cur_conns);
+/* Until accepted() a connection is owned by the frontend whose room it has. */
+static void claim(struct conn *c)
+{
+	c->owner = reserved_for ? proxy_rt_ref(reserved_for) : NULL;
 }
 
 /* --- life --- */
 
+/* @rt: the reference is handed over, unless it fails. */
 static struct session *session_new(struct conn *c, struct proxy_rt *rt)
 {
 	struct session *sess = pool_alloc(&session_pool);
@@ -141,7 +156,7 @@ static struct session *session_new(struct conn *c, struct proxy_rt *rt)
 	memset(sess, 0, sizeof(*sess));
 	sess->conn = c;
 	sess->listener = c->listener;
-	sess->fe_rt = proxy_rt_ref(rt);
+	sess->fe_rt = rt;
 	sess->accept_us = wall_us();
 	sess->accept_mono_us = now_us();
 	sess->idle_since_us = now_us();
@@ -401,18 +416,33 @@ static void refuse_unowned(struct conn *c)
 	conn_free(&c);
 }
 
+/* The session of a connection, with the room that was reserved for it. NULL: turned away. */
+static struct session *session_of_claim(struct conn *c, const struct bind_conf *bc)
+{
+	struct proxy_rt *rt = c->owner;
+	struct session *sess;
+
+	c->owner = NULL;
+	if (bc && rt && rt != bc->fe->rt) { /* the listener changed hands on the way */
+		drop_one(&rt->n_fe_conns);
+		proxy_rt_unref(&rt);
+		rt = proxy_rt_ref(bc->fe->rt);
+		atomic_fetch_add_explicit(&rt->n_fe_conns, 1, memory_order_relaxed);
+	}
+	sess = bc && rt ? session_new(c, rt) : NULL;
+	if (!sess && rt) {
+		give_back(c->listener, rt);
+		proxy_rt_unref(&rt);
+	}
+	return sess;
+}
+
 static void accepted(struct conn *c)
 {
 	const struct bind_conf *bc = conf_of(c->listener);
-	struct session *sess;
+	struct session *sess = session_of_claim(c, bc);
 
-	if (!bc) {
-		refuse_unowned(c);
-		return;
-	}
-	sess = session_new(c, bc->fe->rt);
 	if (!sess) {
-		unreserve(c->listener);
 		refuse_unowned(c);
 		return;
 	}
@@ -447,6 +477,7 @@ void session_init(void)
 {
 	listener_upper.reserve = reserve;
 	listener_upper.unreserve = unreserve;
+	listener_upper.claim = claim;
 	listener_upper.accepted = accepted;
 	listener_upper.drain = drain;
 	mux_upper.conf = request_conf;

@@ -84,6 +84,7 @@ struct listener_upper {
 	/* Reserves room for one more connection (global, frontend, listener, rates). false: stop accepting until listener_room(); *retry_ms: or try again after so long (0: only then) */
 	bool (*reserve)(struct listener *l, uint32_t *retry_ms);
 	void (*unreserve)(struct listener *l); /* nothing came */
+	void (*claim)(struct conn *c); /* the room reserved last on this worker is this connection's from now on */
 	/* A connection of this worker: run connection rules, handshakes, start the mux. Owns @c. */
 	void (*accepted)(struct conn *c);
 	/* The listener goes: close this worker's idle connections of it, and the others when they get idle. */
