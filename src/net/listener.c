@@ -15,6 +15,7 @@
 #include <lb/core/pool.h>
 #include <lb/core/rcu.h>
 #include <lb/core/tune.h>
+#include <lb/observe/log.h>
 
 #include <errno.h>
 #include <netinet/tcp.h>
@@ -190,6 +191,22 @@ static void retry_fired(struct timer *t)
 	resume(LB_CONTAINER_OF(t, struct listener_worker, retry));
 }
 
+/* Once a second is enough for the operator, who has to raise a limit. */
+static void tell_shortage(const struct listener *l, int err)
+{
+	static atomic_llong next_ms;
+	long long due = atomic_load_explicit(&next_ms, memory_order_relaxed);
+	char text[128];
+
+	if (now_ms() < due || !atomic_compare_exchange_strong(&next_ms, &due, now_ms() + 1000))
+		return;
+	log_process(0,
+		"%s ran out of file descriptors at %s, clients wait. Please check 'ulimit-n' and "
+		"'maxconn'.",
+		err == EMFILE ? "The process" : "The system",
+		addr_put_port(&l->addr, text, sizeof(text)));
+}
+
 /* false: stop accepting for now */
 static bool accept_failed(struct listener_worker *lw, int err)
 {
@@ -202,6 +219,7 @@ static bool accept_failed(struct listener_worker *lw, int err)
 	case EMFILE:
 	case ENFILE:
 		process_mine()->accept_emfile++;
+		tell_shortage(lw->listener, err);
 		suspend(lw, RETRY_SHORTAGE_MS);
 		return false;
 	case ENOBUFS:

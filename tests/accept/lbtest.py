@@ -164,7 +164,7 @@ class Lb(Process):
             fields = f.read().rsplit(")", 1)[1].split()
         return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
-    def finish(self, signal_name="SIGTERM", status=(0, 143)):
+    def finish(self, signal_name="SIGTERM", status=(0, 143, -15)):
         """Ends it; it must do so in order, with nothing from a sanitizer."""
         if self.is_running():
             self.signal(signal_name)
