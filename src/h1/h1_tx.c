@@ -45,9 +45,9 @@ static int put_connection(struct h1s *s, struct http_msg *m)
 {
 	bool ends = m->body == BODY_EOF || m->body == BODY_TUNNEL;
 
-	if (m->flags & HTTP_MF_CONN_UPGRADE)
-		return 0;
 	if (m->is_response && m->status < 200)
+		return 0;
+	if ((m->flags & HTTP_MF_CONN_UPGRADE) && (s->keep || !m->is_response))
 		return 0;
 	if (m->body == BODY_TUNNEL && m->method == METH_CONNECT)
 		return 0;
@@ -79,13 +79,23 @@ int h1_send_raw(struct endpoint *ep, const char *data, uint32_t len)
 	return put_framing(h1s_of(ep), data, len) ? 0 : -ENOMEM;
 }
 
+/* A client that did not wait for its tunnel: whether what it sent belongs there, nobody can tell.
+ */
+static bool has_untold_bytes(const struct h1s *s, const struct http_msg *m)
+{
+	bool asked = s->method == METH_CONNECT || (s->msg->flags & HTTP_MF_CONN_UPGRADE);
+
+	return m->is_response && asked && m->body != BODY_TUNNEL &&
+	       (s->c->rx || s->c->conn->can_recv);
+}
+
 int h1_send_head(struct endpoint *ep, struct http_msg *m)
 {
 	struct h1s *s = h1s_of(ep);
 	bool is_interim = m->is_response && m->status < 200 && m->status != 101;
 	size_t n;
 
-	if (ep->flags & EP_F_WANT_CLOSE)
+	if ((ep->flags & EP_F_WANT_CLOSE) || (!is_interim && has_untold_bytes(s, m)))
 		s->keep = false;
 	if (!is_interim)
 		adapt_body(s, m);

@@ -69,7 +69,10 @@ static enum h1_result check_host(struct h1_run *r, const char *at)
 	return H1_DONE;
 }
 
-/* Upgrade counts with Connection: upgrade in HTTP/1.1 only (RFC 9110 7.8). */
+/*
+ * Upgrade counts with Connection: upgrade in HTTP/1.1 only (RFC 9110 7.8). Where a body follows the
+ * request, the switch could come in the middle of it: it is not offered then.
+ */
 static enum h1_result check_upgrade(struct h1_run *r, const char *at)
 {
 	struct http_msg *m = r->m;
@@ -78,7 +81,8 @@ static enum h1_result check_upgrade(struct h1_run *r, const char *at)
 		http_del(m, SLICE("http2-settings"));
 	if (LB_LIKELY(!(m->flags & (HTTP_MF_CONN_UPGRADE | HTTP_MF_WEBSOCKET))))
 		return H1_DONE;
-	if (!http_has(m, HDR_UPGRADE) || !(m->flags & HTTP_MF_CONN_UPGRADE) || m->version < 11)
+	if (!http_has(m, HDR_UPGRADE) || !(m->flags & HTTP_MF_CONN_UPGRADE) || m->version < 11 ||
+		(!m->is_response && m->body != BODY_NONE))
 		m->flags &= ~(HTTP_MF_CONN_UPGRADE | HTTP_MF_WEBSOCKET);
 	if ((m->flags & HTTP_MF_WEBSOCKET) && !m->is_response && !(r->flags & H1_P_UNSAFE) &&
 		!http_has(m, HDR_SEC_WEBSOCKET_KEY))

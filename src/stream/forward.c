@@ -266,12 +266,25 @@ static void note_connected(struct stream *s)
 	s->server_ms = now_ms();
 }
 
+/*
+ * A server may say yes before it has all of the request, and read on. One that has refused, or
+ * left, gets no more.
+ */
+static bool upload_goes_on(const struct stream *s)
+{
+	const struct endpoint *ep = s->backend;
+
+	return !s->req_dir.is_done && s->status < 300 && ep && !ep->conn->has_hup &&
+	       !ep->conn->is_failed && !(ep->flags & EP_F_ERROR) &&
+	       !(s->client->flags & (EP_F_ERROR | EP_F_ABORTED | EP_F_BAD_MSG));
+}
+
 static enum step http_end(struct stream *s)
 {
 	bool flushed = s->client->flags & (EP_F_TX_DONE | EP_F_ERROR);
 
 	if (s->res_dir.is_done && flushed)
-		return go(s, SP_DONE);
+		return upload_goes_on(s) ? STEP_WAIT : go(s, SP_DONE);
 	/* The server need not wait for a slow client. */
 	if (s->res_dir.is_done && s->req_dir.is_done && s->backend)
 		stream_release_server(s, EP_KEEP);

@@ -251,7 +251,7 @@ enum step response_head(struct stream *s)
 
 	if (m->status < 200 && m->status != 101)
 		return forward_interim(s, m);
-	if (m->status == 101 && !(s->req->flags & HTTP_MF_CONN_UPGRADE))
+	if (m->status == 101 && !(s->req->flags & m->flags & HTTP_MF_CONN_UPGRADE))
 		return stream_server_failed(s, RETRY_JUNK_RESPONSE, 502, END_DENIED, FIN_HEADERS);
 	if (!s->is_in_list && s->res_list == 0) {
 		note_response(s, m);

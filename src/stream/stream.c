@@ -119,7 +119,9 @@ static int64_t server_deadline(const struct stream *s)
 		return TIME_NEVER;
 	if (is_duplex(s))
 		return server_deadline_duplex(s);
-	if ((s->client->flags & EP_F_TX_BLOCKED) || s->res_dir.is_done)
+	if (s->res_dir.is_done && !(s->backend->flags & EP_F_TX_BLOCKED))
+		return TIME_NEVER;
+	if (s->client->flags & EP_F_TX_BLOCKED)
 		return TIME_NEVER;
 	if (!s->req_dir.is_done && !(s->backend->flags & EP_F_TX_BLOCKED) && !s->response_seen)
 		return TIME_NEVER; /* the client's turn */

@@ -166,6 +166,9 @@ static const struct good_case good_requests[] = {
 	      "HTTP2-Settings: AA\r\n\r\n"),
 		"GET / HTTP/1.1\r\nhost: a\r\nconnection: Upgrade, HTTP2-Settings\r\n\r\n",
 		BODY_NONE, 0, 0, HTTP_MF_CONN_UPGRADE, 0, METH_GET },
+	{ LIT("POST / HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: x\r\n"
+	      "content-length: 1\r\n\r\n"),
+		NULL, BODY_LENGTH, 1, 0, HTTP_MF_CONN_UPGRADE, 0, METH_POST },
 	{ LIT("POST / HTTP/1.1\r\nhost: a\r\nexpect: 100-Continue\r\ncontent-length: 1\r\n\r\n"),
 		NULL, BODY_LENGTH, 1, HTTP_MF_EXPECT_100, 0, 0, METH_POST },
 	{ LIT("POST / HTTP/1.0\r\nexpect: 100-continue\r\ncontent-length: 1\r\n\r\n"), NULL,
