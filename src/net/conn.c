@@ -67,6 +67,13 @@ static void conn_bury_rcu(struct rcu_head *head)
 	pool_release(&conn_pool, LB_CONTAINER_OF(head, struct conn, rcu));
 }
 
+/* Whoever closes first keeps the port for a minute; towards few servers they would run out. */
+static void spare_port(struct conn *c)
+{
+	if (c->is_server_side && !c->is_eof && !c->has_hup && !c->is_failed && !c->is_connecting)
+		conn_set_linger_reset(c);
+}
+
 void conn_free(struct conn **cp)
 {
 	struct conn *c = *cp;
@@ -74,6 +81,7 @@ void conn_free(struct conn **cp)
 	*cp = NULL;
 	if (!c)
 		return;
+	spare_port(c);
 	if (c->mux && c->mux->release && c->mux_ctx)
 		c->mux->release(c);
 	if (c->xprt->close)
