@@ -16,13 +16,15 @@
 
 #define PIPE_KEEP 64 /* empty ones kept per worker */
 
-static __thread struct list free_pipes;
-static __thread unsigned n_free;
-static atomic_uint n_pipes; /* [atomic] of the process; a limit */
+static struct pipe_cache {
+	struct list pipes;
+	unsigned n;
+} LB_CACHE_ALIGNED caches[LB_MAX_THREADS + 1]; /* [owner] by thread */
+static atomic_uint n_pipes;                    /* [atomic] of the process; a limit */
 
 static int pipes_start(struct thread *t)
 {
-	list_init(&free_pipes);
+	list_init(&caches[t->id].pipes);
 	return 0;
 }
 LB_REGISTER_THREAD_INIT(pipes_start);
@@ -60,16 +62,17 @@ undo:
 
 struct pipe *pipe_take(void)
 {
+	struct pipe_cache *cache = &caches[lb_thread->id];
 	struct pipe *p;
 
-	if (list_empty(&free_pipes)) {
+	if (list_empty(&cache->pipes)) {
 		p = open_pipe();
 		if (!p)
 			return NULL;
 	} else {
-		p = list_first(&free_pipes, struct pipe, node);
+		p = list_first(&cache->pipes, struct pipe, node);
 		list_del(&p->node);
-		n_free--;
+		cache->n--;
 		process_mine()->pipes_free--;
 	}
 	process_mine()->pipes_used++;
@@ -78,15 +81,16 @@ struct pipe *pipe_take(void)
 
 void pipe_put(struct pipe **pp)
 {
+	struct pipe_cache *cache = &caches[lb_thread->id];
 	struct pipe *p = *pp;
 
 	*pp = NULL;
 	if (!p)
 		return;
 	process_mine()->pipes_used--;
-	if (p->len == 0 && n_free < PIPE_KEEP) {
-		list_push(&free_pipes, &p->node);
-		n_free++;
+	if (p->len == 0 && cache->n < PIPE_KEEP) {
+		list_push(&cache->pipes, &p->node);
+		cache->n++;
 		process_mine()->pipes_free++;
 		return;
 	}

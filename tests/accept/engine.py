@@ -471,7 +471,8 @@ def privileges():
     port, root = free_port(), folder()
     os.chmod(root, 0o755)
     lb = Lb(DEFAULTS + "frontend f\n  bind 127.0.0.1:%d\n" % port + ANSWER,
-            extra_global="  chroot %s\n  user nobody\n  group nogroup\n  setcap cap_net_bind_service" % root)
+            extra_global="  chroot %s\n  user nobody\n  group nogroup\n  setcap cap_net_bind_service" % root,
+            env=dict(os.environ, ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "") + ":detect_leaks=0"))
     assert get(port)[0] == 200
     with open("/proc/%d/status" % lb.pid) as f:
         status = dict(line.split(":", 1) for line in f.read().splitlines())
