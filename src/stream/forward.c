@@ -252,7 +252,8 @@ static enum step no_response(struct stream *s)
 
 static enum step response_broken(struct stream *s)
 {
-	counters_mine(&s->srv->counters)->srv_abrt++;
+	counters_mine(&s->srv->counters)->eresp++;
+	counters_mine(&s->be->rt->be_counters)->eresp++;
 	if (s->backend->flags & EP_F_BAD_MSG)
 		return finish(s, END_DENIED, FIN_DATA);
 	return finish(s, END_SRV_ABRT, FIN_DATA);

@@ -52,6 +52,7 @@ static uint32_t retry_bit(unsigned status)
 
 static enum step forward_interim(struct stream *s, struct http_msg *m)
 {
+	counters_mine(&s->srv->counters)->hrsp_1xx++;
 	/* HTTP/1.0 has no interim responses (RFC 9110 15.2). */
 	if (s->req->version >= 11) {
 		if (s->client->ops->send_head(s->client, m) == 0)
