@@ -318,7 +318,7 @@ static void exchange_event(struct h1s *s)
 		finish_connecting(s);
 	if ((s->tx.len || (s->ep.flags & EP_F_TX_BLOCKED)) && conn->can_send)
 		h1_flush(s);
-	if (s->tx_end && s->tx.len == 0 && s->is_tunnel && !conn->is_shut_write)
+	if (h1_tx_ended(s) && s->tx.len == 0 && s->is_tunnel && !conn->is_shut_write)
 		conn->xprt->shutdown_write(conn);
 	if (conn->is_server_side && s->rx == RX_HEAD && !conn->is_connecting && conn->can_recv)
 		read_response(s);
@@ -399,7 +399,7 @@ static struct endpoint *h1_attach(struct conn *conn, struct stream *strm, const 
 static void detach_server(struct h1c *c, struct h1s *s, enum ep_detach how)
 {
 	struct conn *conn = c->conn;
-	bool keep = how == EP_KEEP && s->keep && s->rx == RX_DONE && s->tx_end && !s->tx.len &&
+	bool keep = how == EP_KEEP && s->keep && s->rx == RX_DONE && h1_tx_ended(s) && !s->tx.len &&
 		    !c->rx && !conn->is_eof && !conn->is_failed && !conn->has_hup && !s->is_tunnel;
 
 	h1s_free(&c->s);
@@ -412,7 +412,7 @@ static void detach_server(struct h1c *c, struct h1s *s, enum ep_detach how)
 static void detach_client(struct h1c *c, struct h1s *s, enum ep_detach how)
 {
 	struct conn *conn = c->conn;
-	bool done = s->rx == RX_DONE && s->tx_end;
+	bool done = s->rx == RX_DONE && h1_tx_ended(s);
 
 	s->ep.strm = NULL;
 	if (how == EP_ABORT || conn->is_failed || s->tx_broken) {

@@ -65,7 +65,6 @@ struct h1s {
 	uint8_t n_interim;
 	bool keep;        /* the connection can serve another exchange */
 	bool tx_has_head; /* a final head was queued */
-	bool tx_end;      /* the end of the outgoing message was queued */
 	bool tx_broken;   /* writing failed; reading may still bring a response */
 	bool is_tunnel;
 	struct bufq tx; /* waiting to be written */
@@ -94,6 +93,12 @@ void h1_flush(struct h1s *s);
 static inline struct h1s *h1s_of(struct endpoint *ep)
 {
 	return LB_CONTAINER_OF(ep, struct h1s, ep);
+}
+
+/* The end of the outgoing message was queued. */
+static inline bool h1_tx_ended(const struct h1s *s)
+{
+	return s->ep.flags & EP_F_TX_END;
 }
 
 #endif

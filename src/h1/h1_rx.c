@@ -228,9 +228,8 @@ void h1_rx_begin_body(struct h1s *s)
 		s->ep.flags |= EP_F_EOM;
 	if (s->rx == RX_TUNNEL) {
 		s->is_tunnel = true;
-		s->ep.flags = (s->ep.flags | EP_F_IS_TUNNEL) & ~EP_F_TX_DONE;
+		s->ep.flags = (s->ep.flags | EP_F_IS_TUNNEL) & ~(EP_F_TX_DONE | EP_F_TX_END);
 		s->tx_body = BODY_TUNNEL;
-		s->tx_end = false;
 	}
 }
 

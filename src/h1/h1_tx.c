@@ -26,15 +26,21 @@ static void tx_commit(struct h1s *s, uint32_t len)
 	s->tx_buf->tail += len;
 }
 
+/* In the middle of a message, which cannot be finished. */
+static bool no_memory(struct h1s *s)
+{
+	s->tx_broken = true;
+	s->ep.flags |= EP_F_ERROR;
+	s->ep.err = CONN_E_ALLOC;
+	return false;
+}
+
 static bool put_framing(struct h1s *s, const char *text, uint32_t len)
 {
 	if (bufq_full(&s->tx))
 		return false;
-	if (!tx_reserve(s, len)) {
-		s->tx_broken =
-			true; /* no memory in the middle of a message: it cannot be finished */
-		return false;
-	}
+	if (!tx_reserve(s, len))
+		return no_memory(s);
 	memcpy(s->tx_buf->data + s->tx_buf->tail, text, len);
 	tx_commit(s, len);
 	return true;
@@ -164,16 +170,19 @@ static bool put_chunk(struct h1s *s, struct bufq *q)
 	return put_framing(s, "\r\n", 2);
 }
 
+/* All of it or nothing: what is queued cannot be taken back. */
 static bool put_last_chunk(struct h1s *s, const struct http_msg *trailers)
 {
 	size_t n;
 
-	if (!put_framing(s, "0\r\n", 3))
+	if (bufq_room(&s->tx) < 2)
 		return false;
 	if (!trailers || !trailers->n_fields)
-		return put_framing(s, "\r\n", 2);
-	if (bufq_full(&s->tx) || !tx_reserve(s, buf_size()))
+		return put_framing(s, "0\r\n\r\n", 5);
+	if (!put_framing(s, "0\r\n", 3))
 		return false;
+	if (!tx_reserve(s, buf_size()))
+		return no_memory(s);
 	n = h1_put_trailers(trailers, s->tx_buf->data + s->tx_buf->tail, buf_room(s->tx_buf));
 	if (!n)
 		return put_framing(s, "\r\n", 2);
@@ -220,7 +229,7 @@ void h1_flush(struct h1s *s)
 		s->ep.flags &= ~EP_F_TX_BLOCKED;
 	if (s->tx.len == 0 && !c->is_connecting)
 		s->ep.flags |= EP_F_CONNECTED;
-	if (s->tx.len == 0 && s->tx_end)
+	if (s->tx.len == 0 && h1_tx_ended(s))
 		s->ep.flags |= EP_F_TX_DONE;
 }
 
@@ -232,7 +241,8 @@ static bool queue_body(struct h1s *s, struct bufq *q, unsigned flags)
 			if (!put_chunk(s, q))
 				return false;
 		}
-		if ((flags & EP_SEND_END) && !s->tx_end && !put_last_chunk(s, s->ep.trailers_out))
+		if ((flags & EP_SEND_END) && !h1_tx_ended(s) &&
+			!put_last_chunk(s, s->ep.trailers_out))
 			return false;
 	} else if (s->tx_body == BODY_NONE) {
 		bufq_clear(q);
@@ -248,7 +258,7 @@ static bool queue_body(struct h1s *s, struct bufq *q, unsigned flags)
 			return false;
 	}
 	if (flags & EP_SEND_END)
-		s->tx_end = true;
+		s->ep.flags |= EP_F_TX_END;
 	return true;
 }
 
@@ -257,9 +267,13 @@ void h1_send(struct endpoint *ep, struct bufq *q, unsigned flags)
 	struct h1s *s = h1s_of(ep);
 	bool all;
 
-	ep->body_out += q->len;
-	if (s->tx_broken)
+	if (LB_UNLIKELY(s->tx_broken)) { /* nobody reads it */
 		bufq_clear(q);
+		ep->flags |= flags & EP_SEND_END ? EP_F_TX_END : 0;
+		h1_flush(s);
+		return;
+	}
+	ep->body_out += q->len;
 	do {
 		all = queue_body(s, q, flags);
 		h1_flush(s);
@@ -267,7 +281,7 @@ void h1_send(struct endpoint *ep, struct bufq *q, unsigned flags)
 	ep->body_out -= q->len;
 	if (!all && !s->tx_broken)
 		ep->flags |= EP_F_TX_BLOCKED;
-	if (s->tx_end && s->tx.len == 0 && s->is_tunnel && !s->c->conn->is_shut_write)
+	if (h1_tx_ended(s) && s->tx.len == 0 && s->is_tunnel && !s->c->conn->is_shut_write)
 		s->c->conn->xprt->shutdown_write(s->c->conn);
 }
 

@@ -160,6 +160,7 @@ static const char *take_fd(const struct bind_conf *bc, int *fd_out)
 	if (flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return "cannot use the inherited descriptor";
 	set_tcp_options(fd, bc);
+	set_buffers(fd);
 	return NULL;
 }
 

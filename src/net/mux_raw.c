@@ -13,12 +13,8 @@ struct rawc {
 	struct endpoint ep;
 	struct conn *conn;  /* borrowed: the conn owns this */
 	struct bufq tx;     /* waiting to be written */
-	struct timer timer; /* after the stream has left: how long the rest may take */
 	uint8_t read_bufs;
-	bool tx_end; /* shut down writing when tx is empty */
 };
-
-#define RAW_LINGER_MS 5000
 
 static LB_POOL(rawc_pool, "raw", sizeof(struct rawc), 1024);
 static const struct mux_ops raw_mux_ops;
@@ -29,18 +25,13 @@ static struct rawc *rawc_of(struct endpoint *ep)
 	return LB_CONTAINER_OF(ep, struct rawc, ep);
 }
 
-static void close_orphan(struct rawc *r)
+static void close_raw(struct rawc *r)
 {
 	struct conn *conn = r->conn;
 
 	if (!conn->is_server_side)
 		mux_upper.closed(conn);
 	conn_free(&conn);
-}
-
-static void linger_over(struct timer *t)
-{
-	close_orphan(LB_CONTAINER_OF(t, struct rawc, timer));
 }
 
 static struct rawc *rawc_new(struct conn *conn)
@@ -51,7 +42,6 @@ static struct rawc *rawc_new(struct conn *conn)
 		return NULL;
 	memset(r, 0, sizeof(*r));
 	bufq_init(&r->tx);
-	timer_init(&r->timer, linger_over);
 	r->conn = conn;
 	r->ep.ops = &raw_ep_ops;
 	r->ep.conn = conn;
@@ -110,7 +100,7 @@ static void flush(struct rawc *r)
 	ep->flags &= ~EP_F_TX_BLOCKED;
 	if (!r->conn->is_connecting && !r->conn->is_failed)
 		ep->flags |= EP_F_CONNECTED;
-	if (r->tx_end && !r->conn->is_connecting) {
+	if ((ep->flags & EP_F_TX_END) && !r->conn->is_connecting) {
 		ep->flags |= EP_F_TX_DONE;
 		r->conn->xprt->shutdown_write(r->conn);
 	}
@@ -124,7 +114,7 @@ static void raw_send(struct endpoint *ep, struct bufq *q, unsigned flags)
 	do {
 		bufq_move(&r->tx, q, q->len);
 		if ((flags & EP_SEND_END) && !q->len)
-			r->tx_end = true;
+			ep->flags |= EP_F_TX_END;
 		flush(r);
 	} while (q->len && !(ep->flags & (EP_F_TX_BLOCKED | EP_F_ERROR)));
 	ep->body_out += before - q->len;
@@ -173,14 +163,10 @@ static void raw_detach(struct endpoint *ep, enum ep_detach how)
 {
 	struct rawc *r = rawc_of(ep);
 
-	ep->strm = NULL;
-	if (how == EP_ABORT && r->tx.len)
+	/* A stream waits for EP_F_TX_DONE: what is left now is lost, and the peer shall see it. */
+	if (r->tx.len)
 		conn_set_linger_reset(r->conn);
-	if (how == EP_ABORT || !r->tx.len || r->conn->is_failed) {
-		close_orphan(r);
-		return;
-	}
-	timer_set(this_wheel(), &r->timer, now_ms() + RAW_LINGER_MS);
+	close_raw(r);
 }
 
 static int raw_send_raw(struct endpoint *ep, const char *data, uint32_t len)
@@ -231,7 +217,7 @@ static int raw_start(struct conn *conn)
 		return -ENOMEM;
 	r->ep.flags |= EP_F_CONNECTED;
 	if (conn_watch(conn) < 0 || mux_upper.new_request(&r->ep) < 0)
-		close_orphan(r);
+		close_raw(r);
 	return 0;
 }
 
@@ -247,12 +233,9 @@ static void raw_ready(struct conn *conn, uint32_t events)
 		else if (e != -EAGAIN)
 			note_input_end(r);
 	}
-	if ((r->tx.len || r->tx_end || (r->ep.flags & EP_F_TX_BLOCKED)) && conn->can_send)
+	if ((r->tx.len || (r->ep.flags & (EP_F_TX_END | EP_F_TX_BLOCKED))) && conn->can_send)
 		flush(r);
-	if (r->ep.strm)
-		mux_upper.notify(&r->ep);
-	else if (!r->tx.len)
-		close_orphan(r);
+	mux_upper.notify(&r->ep);
 }
 
 static struct endpoint *raw_attach(struct conn *conn, struct stream *s, const struct mux_conf *mc)
@@ -279,7 +262,6 @@ static void raw_release(struct conn *conn)
 	conn->mux_ctx = NULL;
 	if (!r)
 		return;
-	timer_cancel(this_wheel(), &r->timer);
 	bufq_clear(&r->tx);
 	pool_free(&rawc_pool, r);
 }

@@ -358,7 +358,8 @@ static enum step connect_now(struct stream *s)
 		c = open_new(s, conf, &err);
 	if (!c)
 		return connect_failed(s, err);
-	s->connect_ms = s->server_ms = now_ms();
+	s->connect_ms = s->server_ms = s->client_ms = now_ms();
+	s->server_seen = 0;
 	if (begin_exchange(s, c, conf) < 0)
 		return stream_error(s, 500, END_RESOURCE, FIN_CONN);
 	remember_server(s);

@@ -20,7 +20,7 @@ struct flow { /* one direction, with its two ends */
 	struct stream *s;
 	struct direction *d;
 	struct endpoint *src, *dst;
-	int64_t *src_ms, *dst_ms;
+	int64_t *src_ms; /* last activity of src */
 	bool is_req;
 };
 
@@ -70,6 +70,12 @@ static void count_spliced(struct flow *f, uint64_t n)
 		process_mine()->spliced_bytes_out += n;
 }
 
+static void count_read(struct flow *f, size_t n)
+{
+	f->d->bytes += n;
+	*f->src_ms = now_ms();
+}
+
 /*
  * One round through the pipe. Return: bytes that moved, in or out; 0 with the pipe given back:
  * bytes in buffers go first, or it cannot be done (no_splice).
@@ -94,7 +100,7 @@ static size_t splice_round(struct flow *f)
 		out = f->dst->ops->splice_out(f->dst, d->pipe);
 	}
 	if (in > 0)
-		d->bytes += (uint64_t)in;
+		count_read(f, (size_t)in);
 	if (out > 0)
 		count_spliced(f, (uint64_t)out);
 	if (!d->pipe->len)
@@ -110,6 +116,8 @@ static size_t read_round(struct flow *f)
 
 	if (!has_ended(f) && !bufq_full(&f->d->q))
 		n = f->src->ops->recv(f->src, &f->d->q, READ_AT_ONCE);
+	if (n)
+		count_read(f, n);
 	return n;
 }
 
@@ -134,19 +142,19 @@ static void write_round(struct flow *f)
 	f->d->has_head = false;
 	if (f->d->q.len && f->is_req)
 		drop_kept(f->s); /* it would be kept twice */
-	if (ended && !f->d->q.len)
+	if (f->dst->flags & EP_F_TX_END)
 		f->d->is_done = true;
 }
 
-/* Return: bytes moved */
+/* Return: bytes that moved, in or out. A queue that was full and is empty now must be filled again. */
 static size_t copy_round(struct flow *f)
 {
 	size_t n = read_round(f);
+	uint32_t queued = f->d->q.len;
 
-	if (f->d->q.len || (has_ended(f) && !f->d->is_done))
+	if (queued || (has_ended(f) && !f->d->is_done))
 		write_round(f);
-	f->d->bytes += n;
-	return n;
+	return n + (queued - f->d->q.len);
 }
 
 static size_t pump(struct flow *f)
@@ -164,11 +172,6 @@ static size_t pump(struct flow *f)
 		} else {
 			n = copy_round(f);
 		}
-		if (n) {
-			*f->src_ms = now_ms();
-			if (!(f->dst->flags & EP_F_TX_BLOCKED))
-				*f->dst_ms = now_ms();
-		}
 		total += n;
 		if (!n || (!f->d->pipe && !(f->src->flags & EP_F_RX_MORE) && !f->d->q.len &&
 				  !f->src->conn->can_recv))
@@ -185,16 +188,14 @@ static size_t pump(struct flow *f)
 
 size_t forward_request(struct stream *s)
 {
-	struct flow f = { s, &s->req_dir, s->client, s->backend, &s->client_ms, &s->server_ms,
-		true };
+	struct flow f = { s, &s->req_dir, s->client, s->backend, &s->client_ms, true };
 
 	return pump(&f);
 }
 
 size_t forward_response(struct stream *s)
 {
-	struct flow f = { s, &s->res_dir, s->backend, s->client, &s->server_ms, &s->client_ms,
-		false };
+	struct flow f = { s, &s->res_dir, s->backend, s->client, &s->server_ms, false };
 
 	return pump(&f);
 }
@@ -320,6 +321,12 @@ static enum step data_http(struct stream *s)
 	return http_end(s);
 }
 
+/* All of the direction is with the kernel. */
+static bool is_through(const struct direction *d, const struct endpoint *dst)
+{
+	return d->is_done && (dst->flags & (EP_F_TX_DONE | EP_F_ERROR));
+}
+
 static enum step data_duplex(struct stream *s)
 {
 	enum step st = STEP_WAIT;
@@ -331,7 +338,7 @@ static enum step data_duplex(struct stream *s)
 		return st;
 	forward_response(s);
 	both = s->client->flags | s->backend->flags;
-	if (s->req_dir.is_done && s->res_dir.is_done)
+	if (is_through(&s->req_dir, s->backend) && is_through(&s->res_dir, s->client))
 		return go(s, SP_DONE);
 	if (!(both & EP_F_ERROR))
 		return STEP_WAIT;

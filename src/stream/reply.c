@@ -14,11 +14,16 @@
 
 #define BODY_PIECE (1u << 30) /* slices count their bytes in 32 bits */
 
-void reply_release(struct stream *s)
+static void release_applet(struct stream *s)
 {
 	if (s->applet && s->applet->release)
 		s->applet->release(s->applet_state);
 	s->applet = NULL;
+}
+
+void reply_release(struct stream *s)
+{
+	release_applet(s);
 	if (s->res == s->own_res)
 		s->res = s->env.res = NULL;
 	http_msg_free(&s->own_res);
@@ -81,6 +86,7 @@ static enum step send_head(struct stream *s, struct http_msg *res)
 	if (s->client->ops->send_head(s->client, res) < 0)
 		return give_up(s);
 	s->head_sent = true;
+	s->client_ms = now_ms();
 	s->status = res->status;
 	stream_count_response(s, res->status);
 	return go(s, SP_REPLY);
@@ -153,34 +159,49 @@ enum step stream_serve(struct stream *s, const struct service_kw *svc)
 	return send_head(s, res);
 }
 
-/* The next piece of a fixed body. true: there is more behind it. */
-static bool queue_piece(struct stream *s)
+/* The next piece of a fixed body. */
+static void queue_piece(struct stream *s)
 {
 	uint32_t n = (uint32_t)LB_MIN(s->reply_body.len, (size_t)BODY_PIECE);
 
-	if (n && !bufq_full(&s->res_dir.q)) {
-		bufq_append(&s->res_dir.q, NULL, s->reply_body.ptr, n);
-		s->reply_body.ptr += n;
-		s->reply_body.len -= n;
-	}
-	return s->reply_body.len > 0;
+	bufq_append(&s->res_dir.q, NULL, s->reply_body.ptr, n);
+	s->reply_body.ptr += n;
+	s->reply_body.len -= n;
 }
 
-static bool queue_applet(struct stream *s)
+/* The next buffer that a service fills; it goes when it has no more. 0 or -ENOMEM. */
+static int queue_applet(struct stream *s)
 {
 	struct buf *b = buf_new();
 	struct strbuf out;
 	bool more;
 
 	if (!b)
-		return false;
+		return -ENOMEM;
 	out = strbuf_fixed(b->data, b->cap);
 	more = s->applet->fill(s->applet_state, &out);
 	b->tail = (uint32_t)out.len;
-	if (b->tail)
-		bufq_append(&s->res_dir.q, b, b->data, b->tail);
+	bufq_append(&s->res_dir.q, b, b->data, b->tail);
 	buf_unref(&b);
-	return more;
+	if (!more)
+		release_applet(s);
+	return 0;
+}
+
+/* Queues some of the body once what was queued is gone. 0 or -ENOMEM. */
+static int queue_body(struct stream *s)
+{
+	if (s->res_dir.q.len)
+		return 0;
+	if (s->applet && s->own_res->body != BODY_NONE)
+		return queue_applet(s);
+	queue_piece(s);
+	return 0;
+}
+
+static bool is_last_piece(const struct stream *s)
+{
+	return (!s->applet || s->own_res->body == BODY_NONE) && !s->reply_body.len;
 }
 
 enum step phase_reply(struct stream *s)
@@ -189,13 +210,12 @@ enum step phase_reply(struct stream *s)
 	unsigned rounds = 0;
 
 	while (!s->res_dir.is_done && !(ep->flags & (EP_F_TX_BLOCKED | EP_F_ERROR))) {
-		bool more = s->applet && s->own_res->body != BODY_NONE ? queue_applet(s)
-								       : queue_piece(s);
-
-		ep->ops->send(ep, &s->res_dir.q, more ? 0 : EP_SEND_END);
-		s->client_ms = now_ms();
-		if (!more && !s->res_dir.q.len)
-			s->res_dir.is_done = true;
+		if (queue_body(s) < 0) {
+			stream_set_end(s, END_RESOURCE, FIN_DATA);
+			return go(s, SP_DONE);
+		}
+		ep->ops->send(ep, &s->res_dir.q, is_last_piece(s) ? EP_SEND_END : 0);
+		s->res_dir.is_done = ep->flags & EP_F_TX_END;
 		if (++rounds == 16 && !s->res_dir.is_done) {
 			task_wake(this_loop(), &s->task);
 			break;

@@ -279,6 +279,22 @@ static enum step (*const phases[SP_N])(struct stream *) = {
 static void stream_free(struct stream *s);
 static void account_bytes(struct stream *s);
 
+/*
+ * A peer that takes bytes is alive. Muxes write on by themselves what the kernel did not take at
+ * first, so it is seen here, by the numbers, how far they have come.
+ */
+static void note_writes(struct stream *s)
+{
+	if (s->client->wire_out != s->client_seen) {
+		s->client_seen = s->client->wire_out;
+		s->client_ms = now_ms();
+	}
+	if (s->backend && s->backend->wire_out != s->server_seen) {
+		s->server_seen = s->backend->wire_out;
+		s->server_ms = now_ms();
+	}
+}
+
 void stream_run(struct stream *s)
 {
 	LB_ASSERT(s->magic == STREAM_MAGIC);
@@ -296,6 +312,7 @@ void stream_run(struct stream *s)
 		s->counted_ms = now_ms();
 		account_bytes(s);
 	}
+	note_writes(s);
 	arm_timer(s);
 }
 

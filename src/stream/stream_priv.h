@@ -27,7 +27,7 @@ enum step {
 
 #define STREAM_MAGIC   0x53545245u
 #define TURN_AROUND_MS 1000       /* before another attempt on the same server */
-#define FORWARD_BUDGET (1u << 20) /* bytes per direction and turn, so that others get theirs */
+#define FORWARD_BUDGET (2u << 20) /* bytes in and out per direction and turn: others get theirs */
 
 void stream_run(struct stream *s);
 static inline void stream_set_phase(struct stream *s, enum stream_phase p)

@@ -30,7 +30,7 @@ struct pipe;
 #define EP_F_BAD_MSG		0x0080 /* incoming message is malformed: ep->bad_status */
 #define EP_F_IS_TUNNEL		0x0100 /* bytes both ways from now on */
 #define EP_F_CONNECTED		0x0200 /* server side: the connection is established */
-#define EP_F_HAS_PIPE		0x0400 /* spliced bytes wait in a pipe */
+#define EP_F_TX_END		0x0400 /* the end of what is sent was taken: send() need not be told again */
 #define EP_F_WANT_CLOSE		0x1000 /* set by the stream before send_head(): no further exchange */
 #define EP_F_PRETEND_KEEP	0x2000 /* set by the stream: do not tell the server that it will be closed */
 #define EP_F_RX_MORE		0x0800 /* recv() stopped for lack of room: more can be had without an event */

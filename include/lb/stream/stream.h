@@ -107,6 +107,7 @@ struct stream {
 	struct stream_counted { uint64_t in, out, srv_in, srv_out; } counted; /* bytes in the counters already */
 	int64_t counted_ms;		/* when bytes were last counted: option contstats */
 	int64_t client_ms, server_ms;	/* last activity on either side */
+	uint64_t client_seen, server_seen; /* wire_out of the endpoints, as last looked at */
 	uint32_t timeout_client_ms, timeout_server_ms, timeout_tunnel_ms, cur_timeout_connect_ms; /* in force */
 	int64_t connect_ms;		/* when the connection attempt began */
 	uint8_t res_list;		/* which http-response list is next: 0 backend, 1 frontend */
