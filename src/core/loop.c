@@ -130,13 +130,19 @@ void loop_stop(struct loop *l)
 
 /* --- descriptors --- */
 
+/* loop_dispatch() of a thread from which @w was stolen may look at it still. */
+static void set_loop(struct watch *w, struct loop *l)
+{
+	__atomic_store_n(&w->loop, l, __ATOMIC_RELAXED);
+}
+
 static int arm(struct loop *l, struct watch *w, uint32_t events, bool is_level)
 {
 	int ret;
 
 	if (w->is_armed)
 		return 0;
-	w->loop = l;
+	set_loop(w, l);
 	ret = l->poller->add(l, w, events);
 	w->is_armed = ret == 0;
 	w->is_level = is_level;
@@ -160,7 +166,7 @@ void loop_unwatch(struct loop *l, struct watch *w)
 	LB_ASSERT(w->loop == l);
 	l->poller->del(l, w); /* can only fail where the kernel knows it no more */
 	w->is_armed = false;
-	w->loop = NULL;
+	set_loop(w, NULL);
 }
 
 int loop_steal(struct loop *l, struct watch *w)
@@ -170,7 +176,7 @@ int loop_steal(struct loop *l, struct watch *w)
 	if (w->is_armed)
 		from->poller->del(from, w);
 	w->is_armed = false;
-	w->loop = NULL;
+	set_loop(w, NULL);
 	return loop_watch(l, w);
 }
 
@@ -181,9 +187,9 @@ void loop_close(struct loop *l, struct watch *w)
 	if (w->is_level) /* another process may keep it open, and with it our place in the poller */
 		loop_unwatch(l, w);
 	close(w->fd);
-	w->fd = -1;
+	__atomic_store_n(&w->fd, -1, __ATOMIC_RELAXED);
 	w->is_armed = false;
-	w->loop = NULL;
+	set_loop(w, NULL);
 }
 
 /* --- tasks --- */

@@ -77,10 +77,13 @@ static void spare_port(struct conn *c)
 void conn_free(struct conn **cp)
 {
 	struct conn *c = *cp;
+	struct server *server;
 
 	*cp = NULL;
 	if (!c)
 		return;
+	server = c->server; /* c->server stays: the worker that a connection was stolen from may
+			       look */
 	spare_port(c);
 	if (c->mux && c->mux->release && c->mux_ctx)
 		c->mux->release(c);
@@ -91,8 +94,8 @@ void conn_free(struct conn **cp)
 	c->pp2 = NULL;
 	if (!c->is_server_side)
 		listener_unref(&c->listener);
-	else if (c->server)
-		server_ref_ops.unref(&c->server);
+	else if (server)
+		server_ref_ops.unref(&server);
 	/* A stolen one may still be named by a batch of events of the worker that lost it. */
 	if (c->was_stolen)
 		call_rcu(&c->rcu, conn_bury_rcu);

@@ -16,8 +16,8 @@
  * The victim's poller may be anywhere between having read watch.loop and calling watch.ready. It
  * calls either idle_ready(), which finds its slot changed, or stolen_ready(), which looks at
  * watch.loop once more and, having seen 3, sees 2. Neither touches anything then. For this a stolen
- * connection keeps stolen_ready() for life, and its memory goes only after a grace period
- * (conn_free()).
+ * connection keeps stolen_ready() for life, and its memory, its server's name included, goes only
+ * after a grace period (conn_free()).
  *
  * A mux keeps nothing of its thread on an idle connection: no timer set, no task queued.
  */
@@ -230,7 +230,7 @@ static bool push(struct idle_slots *is, struct conn *c)
 
 	if (!slot)
 		return false;
-	c->idle_slot = (uint16_t)top;
+	__atomic_store_n(&c->idle_slot, (uint16_t)top, __ATOMIC_RELAXED);
 	atomic_fetch_add_explicit(&is->n, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&is->server->n_idle, 1, memory_order_relaxed);
 	atomic_store_explicit(&is->top, top + 1, memory_order_relaxed);
@@ -377,7 +377,8 @@ struct conn *idle_take(struct server *s, const struct server_conf *conf, bool sa
 void idle_event(struct conn *c)
 {
 	struct idle_slots *is = pool_of(c->server, lb_thread->id);
-	idle_slot *slot = is ? slot_at(is, c->idle_slot) : NULL;
+	unsigned i = __atomic_load_n(&c->idle_slot, __ATOMIC_RELAXED);
+	idle_slot *slot = is ? slot_at(is, i) : NULL;
 
 	if (!slot || !take_slot(is, slot, c))
 		return; /* a thief was faster */

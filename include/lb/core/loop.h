@@ -101,8 +101,13 @@ void loop_turn(struct loop *l, bool may_sleep); /* one turn of loop_run(); tests
 void loop_woke(struct loop *l);
 static inline void loop_dispatch(struct loop *l, struct watch *w, uint32_t events)
 {
-	if (LB_LIKELY(w->fd >= 0 && w->loop == l))
-		w->ready(w, events);
+	/* Another thread may be stealing it at this moment: each field is read once and whole. */
+	int fd = __atomic_load_n(&w->fd, __ATOMIC_RELAXED);
+	struct loop *of = __atomic_load_n(&w->loop, __ATOMIC_RELAXED);
+	watch_ready_fn ready = __atomic_load_n(&w->ready, __ATOMIC_ACQUIRE);
+
+	if (LB_LIKELY(fd >= 0 && of == l))
+		ready(w, events);
 }
 
 /* Registers @w->fd edge-triggered for everything. Return: 0 or -errno (ENOMEM, ENOSPC). */
