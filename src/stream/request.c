@@ -222,8 +222,8 @@ enum step phase_req_body_wait(struct stream *s)
 {
 	uint32_t ms = s->fe->timeout_http_request;
 
-	if (s->phase_deadline_ms == TIME_NEVER && ms)
-		s->phase_deadline_ms = now_ms() + ms;
+	if (ms) /* of the whole request, from its first byte on */
+		s->phase_deadline_ms = s->t.begin_us / 1000 + ms;
 	if (!buffer_request(s, buf_size())) {
 		send_continue(s);
 		return STEP_WAIT;

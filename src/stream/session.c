@@ -269,7 +269,9 @@ static bool run_rules(struct session *sess, const struct bind_conf *bc, const st
 		li->dcon += is_conn_rules;
 		li->dses += !is_conn_rules;
 	}
-	if (!run.is_silent)
+	if (run.is_silent)
+		conn_silent_drop(sess->conn);
+	else
 		conn_set_linger_reset(sess->conn);
 	return false;
 }

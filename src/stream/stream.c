@@ -140,6 +140,12 @@ static int64_t min_deadline(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
+/* While more of the request is awaited and nothing else goes on. */
+static int64_t inactivity_deadline(const struct stream *s)
+{
+	return after(s->client_ms, s->timeout_client_ms);
+}
+
 static void arm_timer(struct stream *s)
 {
 	int64_t d = s->phase_deadline_ms;
@@ -148,8 +154,8 @@ static void arm_timer(struct stream *s)
 		d = min_deadline(d, client_deadline(s));
 		d = min_deadline(d, server_deadline(s));
 		d = min_deadline(d, connect_deadline(s));
-	} else if (s->phase == SP_REQ_INSPECT) {
-		d = min_deadline(d, after(s->client_ms, s->timeout_client_ms));
+	} else if (s->phase == SP_REQ_INSPECT || s->phase == SP_REQ_BODY_WAIT) {
+		d = min_deadline(d, inactivity_deadline(s));
 	}
 	timer_set(this_wheel(), &s->timer, d);
 }
@@ -235,12 +241,12 @@ static enum step timed_out(struct stream *s)
 			s->phase_deadline_ms = TIME_NEVER;
 			return STEP_NEXT;
 		}
-		if (after(s->client_ms, s->timeout_client_ms) <= now_ms())
-			return client_timed_out(s);
-		return STEP_WAIT;
+		return inactivity_deadline(s) <= now_ms() ? client_timed_out(s) : STEP_WAIT;
 	case SP_REQ_FE_RULES:
 	case SP_REQ_BE_RULES: return phase_over ? STEP_NEXT : STEP_WAIT;
-	case SP_REQ_BODY_WAIT: return phase_over ? client_timed_out(s) : STEP_WAIT;
+	case SP_REQ_BODY_WAIT:
+		phase_over |= inactivity_deadline(s) <= now_ms();
+		return phase_over ? client_timed_out(s) : STEP_WAIT;
 	case SP_QUEUE:
 		if (!phase_over)
 			return STEP_WAIT;
