@@ -9,12 +9,15 @@
  * expressions freely.
  *
  * A match that would cost more than the limits counts as none, and the process counter regex_limits
- * tells.
+ * tells. Nearly all matches are over within the first, small limit. One that is not is tried again
+ * with what is left of the loop turn's budget, so that a request with many fields, each of them
+ * dear, delays others no longer than one.
  */
 #include <lb/sample/pattern.h>
 
 #include "sample_priv.h"
 
+#include <lb/core/clock.h>
 #include <lb/observe/counters.h>
 
 #include <stdlib.h>
@@ -26,13 +29,15 @@
 #include <regex.h>
 #endif
 
-#define N_BUCKETS        1024
-#define MAX_GROUPS       32
-#define MATCH_LIMIT      4000000 /* some 6 ms of backtracking */
-#define MATCH_LIMIT_SLOW 200000  /* the same without machine code */
-#define DEPTH_LIMIT      20000
-#define HEAP_LIMIT_KB    4096
-#define JIT_STACK_MAX    (512 * 1024)
+#define N_BUCKETS       1024
+#define MAX_GROUPS      32
+#define MATCH_LIMIT     3000000 /* steps: some 5 ms of backtracking */
+#define MATCH_LIMIT_LOW 20000   /* of the first attempt */
+#define SLOWER          20      /* so much without machine code */
+#define TURN_BUDGET_US  5500    /* for second attempts, in a loop turn */
+#define DEPTH_LIMIT     20000
+#define HEAP_LIMIT_KB   4096
+#define JIT_STACK_MAX   (512 * 1024)
 
 struct regex {
 	struct regex *next; /* of the same bucket */
@@ -75,6 +80,8 @@ struct match_room { /* of one thread, made by its first match */
 	pcre2_match_data *data;
 	pcre2_match_context *context;
 	pcre2_jit_stack *stack;
+	int64_t turn_us;  /* which turn spent_us is of */
+	int64_t spent_us; /* on second attempts */
 };
 
 static __thread struct match_room room;
@@ -112,10 +119,9 @@ static bool room_init(void)
 		pcre2_match_data_free(room.data);
 		pcre2_match_context_free(room.context);
 		pcre2_jit_stack_free(room.stack);
-		room = (struct match_room){ NULL, NULL, NULL };
+		room = (struct match_room){ 0 };
 		return false;
 	}
-	pcre2_set_match_limit(room.context, MATCH_LIMIT);
 	pcre2_set_depth_limit(room.context, DEPTH_LIMIT);
 	pcre2_set_heap_limit(room.context, HEAP_LIMIT_KB);
 	pcre2_jit_stack_assign(room.context, NULL, room.stack);
@@ -135,21 +141,45 @@ static int fill_captures(struct slice subject, int n, struct slice *caps_out, in
 	return n;
 }
 
+static int match(const struct regex *re, struct slice subject, size_t from, uint32_t limit)
+{
+	PCRE2_SPTR text = (PCRE2_SPTR)(subject.ptr ? subject.ptr : "");
+
+	pcre2_set_match_limit(room.context, re->has_jit ? limit : limit / SLOWER);
+	if (LB_LIKELY(re->has_jit))
+		return pcre2_jit_match(
+			re->code, text, subject.len, from, 0, room.data, room.context);
+	return pcre2_match(re->code, text, subject.len, from, 0, room.data, room.context);
+}
+
+/* A match that the first limit has stopped. */
+static int match_on(const struct regex *re, struct slice subject, size_t from)
+{
+	int64_t start = clock_mono_us(), left;
+	int n;
+
+	if (room.turn_us != now_us()) {
+		room.turn_us = now_us();
+		room.spent_us = 0;
+	}
+	left = TURN_BUDGET_US - room.spent_us;
+	if (left <= 0)
+		return PCRE2_ERROR_MATCHLIMIT;
+	n = match(re, subject, from, (uint32_t)(MATCH_LIMIT * left / TURN_BUDGET_US));
+	room.spent_us += clock_mono_us() - start;
+	return n;
+}
+
 int regex_exec_at(
 	const struct regex *re, struct slice subject, size_t from, struct slice *caps_out, int max)
 {
-	PCRE2_SPTR text = (PCRE2_SPTR)(subject.ptr ? subject.ptr : "");
 	int n;
 
 	if (LB_UNLIKELY(!room.data) && !room_init())
 		return 0;
-	if (LB_LIKELY(re->has_jit)) {
-		n = pcre2_jit_match(re->code, text, subject.len, from, 0, room.data, room.context);
-	} else {
-		pcre2_set_match_limit(room.context, MATCH_LIMIT_SLOW);
-		n = pcre2_match(re->code, text, subject.len, from, 0, room.data, room.context);
-		pcre2_set_match_limit(room.context, MATCH_LIMIT);
-	}
+	n = match(re, subject, from, MATCH_LIMIT_LOW);
+	if (LB_UNLIKELY(n == PCRE2_ERROR_MATCHLIMIT))
+		n = match_on(re, subject, from);
 	if (n < 0) {
 		if (n != PCRE2_ERROR_NOMATCH && lb_process_counters)
 			process_mine()->regex_limits++;
