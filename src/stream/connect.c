@@ -13,7 +13,7 @@
 
 #include <errno.h>
 
-#define KEPT_MAX (64u << 10) /* body bytes kept for a retry */
+#define KEPT_MIN (64u << 10) /* body bytes kept for a retry; a buffer's size if that is more */
 
 static const struct mux_ops *mux_h1, *mux_raw; /* found at start-up */
 
@@ -408,19 +408,17 @@ bool stream_may_retry(const struct stream *s, uint32_t cause)
 	return s->be->retry_on & cause;
 }
 
-/* Puts the body that was given to the last server in front of what comes next. */
+/* All of the body so far is to be sent again; what is in the queue is part of what was kept. */
 static void rewind_body(struct stream *s)
 {
-	struct bufq q = s->kept;
-
-	bufq_init(&s->kept);
-	while (s->req_dir.q.len && !bufq_full(&q))
-		bufq_move(&q, &s->req_dir.q, s->req_dir.q.len);
 	bufq_clear(&s->req_dir.q);
-	s->req_dir.q = q;
+	s->req_dir.q = s->kept;
+	bufq_init(&s->kept);
+	s->n_kept_ahead = 0;
 	s->req_dir.is_done = false;
 	s->req_dir.bytes = 0;
 	s->response_seen = false;
+	s->t.connect = s->t.data = -1;
 	s->res_list = 0;
 	s->is_final_res = false;
 }
@@ -540,20 +538,39 @@ enum step stream_server_failed(
 	return stream_error(s, status, end, fin);
 }
 
+/* --- the body, for another attempt --- */
+
+uint32_t stream_keep_room(const struct stream *s)
+{
+	uint32_t max = LB_MAX(KEPT_MIN, buf_size());
+
+	return max - LB_MIN(max, s->kept.len);
+}
+
+void stream_drop_kept(struct stream *s)
+{
+	s->can_replay = false;
+	bufq_clear(&s->kept);
+}
+
 void stream_keep_body(struct stream *s)
 {
 	struct bufq *q = &s->req_dir.q;
+	uint32_t skip = s->n_kept_ahead;
 
-	if (!s->can_replay || !q->len)
+	if (!s->can_replay || q->len == skip)
 		return;
-	if (s->kept.len + q->len > KEPT_MAX || bufq_room(&s->kept) < q->n) {
-		s->can_replay = false;
-		bufq_clear(&s->kept);
+	if (bufq_room(&s->kept) < q->n)
+		stream_pack(&s->kept);
+	if (q->len - skip > stream_keep_room(s) || bufq_room(&s->kept) < q->n) {
+		stream_drop_kept(s);
 		return;
 	}
 	for (unsigned i = 0; i < q->n; i++) {
 		const struct bslice *b = bufq_at(q, i);
+		uint32_t n = LB_MIN(skip, b->len);
 
-		bufq_append(&s->kept, b->buf, b->ptr, b->len);
+		bufq_append(&s->kept, b->buf, b->ptr + n, b->len - n);
+		skip -= n;
 	}
 }

@@ -54,7 +54,7 @@ static bool may_splice(const struct flow *f)
 	if (f->d->pipe)
 		return true;
 	if (f->d->q.len || f->d->no_splice || !lb_tune.use_splice || !f->src->ops->splice_in ||
-		!f->dst->ops->splice_out)
+		!f->dst->ops->splice_out || (f->is_req && f->s->can_replay))
 		return false;
 	if (px_opt(fe, opt) || px_opt(be, opt))
 		return true;
@@ -110,21 +110,23 @@ static size_t splice_round(struct flow *f)
 
 /* --- copying --- */
 
+/* Until the server is reached no more is read than can be sent to another one. */
+static size_t read_max(const struct flow *f)
+{
+	if (!f->is_req || !f->s->can_replay || (f->dst->flags & EP_F_CONNECTED))
+		return READ_AT_ONCE;
+	return bufq_full(&f->s->kept) ? 0 : stream_keep_room(f->s);
+}
+
 static size_t read_round(struct flow *f)
 {
-	size_t n = 0;
+	size_t n = 0, max = read_max(f);
 
-	if (!has_ended(f) && !bufq_full(&f->d->q))
-		n = f->src->ops->recv(f->src, &f->d->q, READ_AT_ONCE);
+	if (max && !has_ended(f) && !bufq_full(&f->d->q))
+		n = f->src->ops->recv(f->src, &f->d->q, max);
 	if (n)
 		count_read(f, n);
 	return n;
-}
-
-static void drop_kept(struct stream *s)
-{
-	s->can_replay = false;
-	bufq_clear(&s->kept);
 }
 
 /* Gives the queue to the other end, with the end of the message where it has come. */
@@ -140,13 +142,14 @@ static void write_round(struct flow *f)
 		f->dst->trailers_out = NULL;
 	f->dst->ops->send(f->dst, &f->d->q, ended ? EP_SEND_END : 0);
 	f->d->has_head = false;
-	if (f->d->q.len && f->is_req)
-		drop_kept(f->s); /* it would be kept twice */
+	if (f->is_req)
+		f->s->n_kept_ahead = f->d->q.len;
 	if (f->dst->flags & EP_F_TX_END)
 		f->d->is_done = true;
 }
 
-/* Return: bytes that moved, in or out. A queue that was full and is empty now must be filled again. */
+/* Return: bytes that moved, in or out. A queue that was full and is empty now must be filled again.
+ */
 static size_t copy_round(struct flow *f)
 {
 	size_t n = read_round(f);
@@ -266,6 +269,8 @@ static void note_connected(struct stream *s)
 		return;
 	s->t.connect = stream_elapsed_ms(s);
 	s->server_ms = now_ms();
+	if (!s->is_http || !(s->conn_was_reused || (s->be->retry_on & ~RETRY_CONN_FAILURE)))
+		stream_drop_kept(s);
 }
 
 /*

@@ -109,13 +109,10 @@ static enum step run_list(
 
 /* --- bytes for rules that look at content --- */
 
-/* Many small slices into few buffers, so that the queue can take more. */
-static void coalesce(struct bufq *q)
+void stream_pack(struct bufq *q)
 {
 	struct bufq packed;
 
-	if (!bufq_full(q))
-		return;
 	bufq_init(&packed);
 	while (q->len && !bufq_full(&packed)) {
 		struct buf *b = buf_new();
@@ -144,7 +141,8 @@ static bool buffer_request(struct stream *s, uint32_t max)
 
 	s->env.payload = q;
 	do {
-		coalesce(q);
+		if (bufq_full(q))
+			stream_pack(q);
 		if (q->len >= max || bufq_full(q))
 			return true;
 		n = s->client->ops->recv(s->client, q, max - q->len);
@@ -229,6 +227,7 @@ enum step phase_req_body_wait(struct stream *s)
 		return STEP_WAIT;
 	}
 	s->has_body = true;
+	s->t.request = stream_elapsed_ms(s);
 	if (s->client->flags & EP_F_BAD_MSG)
 		return stream_error(s, s->client->bad_status, END_DENIED, FIN_REQ);
 	if (client_is_gone(s))
@@ -242,6 +241,7 @@ static enum step wait_body(struct stream *s)
 
 	go(s, SP_REQ_BODY_WAIT);
 	s->next_phase = now;
+	s->t.request = -1; /* the request is whole when its body is */
 	return STEP_NEXT;
 }
 

@@ -97,6 +97,7 @@ struct stream {
 	struct timer timer;
 	struct direction req_dir, res_dir;
 	struct bufq kept;		/* request body given to the server, for a retry; slices hold references */
+	uint32_t n_kept_ahead;		/* bytes at the end of kept that are in req_dir.q still */
 	struct rule_run run;
 	const struct http_reply *reply;	/* what SP_REPLY or SP_TARPIT answers */
 	const struct applet_ops *applet;
