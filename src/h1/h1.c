@@ -88,21 +88,22 @@ static void close_client(struct h1c *c)
 
 /* --- client side: between exchanges --- */
 
-static uint32_t first_of(uint32_t a, uint32_t b, uint32_t c)
-{
-	return a ? a : b ? b : c;
-}
-
+/*
+ * A head has its time from its first byte on, the next request has its own; and never may the
+ * client be silent for longer than its timeout.
+ */
 static void set_wait_timer(struct h1c *c, const struct mux_conf *mc)
 {
-	uint32_t ms;
+	uint32_t head_ms = mc->timeout_http_request_ms;
+	int64_t deadline;
 
-	if (c->has_begun || c->conn->n_requests == 0)
-		ms = first_of(mc->timeout_http_request_ms, mc->timeout_client_ms, 0);
+	if (c->has_begun)
+		deadline = head_ms ? c->begun_us / 1000 + head_ms : TIME_NEVER;
+	else if (c->conn->n_requests && mc->timeout_keep_alive_ms)
+		deadline = deadline_in(mc->timeout_keep_alive_ms);
 	else
-		ms = first_of(mc->timeout_keep_alive_ms, mc->timeout_http_request_ms,
-			mc->timeout_client_ms);
-	timer_set(this_wheel(), &c->timer, deadline_in(ms));
+		deadline = deadline_in(head_ms);
+	timer_set(this_wheel(), &c->timer, LB_MIN(deadline, deadline_in(mc->timeout_client_ms)));
 }
 
 static void start_exchange(struct h1c *c, struct h1s *s)
@@ -201,11 +202,10 @@ static void read_request(struct h1c *c)
 			input_lost(c);
 			return;
 		}
-		if (!c->has_begun) {
-			c->has_begun = true;
+		if (!c->has_begun)
 			c->begun_us = now_us();
-			set_wait_timer(c, c->s->conf);
-		}
+		c->has_begun = true;
+		set_wait_timer(c, c->s->conf);
 		if (conn_watch(conn) < 0)
 			close_client(c);
 		return;

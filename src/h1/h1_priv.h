@@ -40,7 +40,7 @@ struct h1c {
 	struct buf *rx_next; /* owned; read ahead behind rx; NULL: nothing */
 	struct timer timer;  /* client side: next request, request head, lingering */
 	struct task task;    /* client side: go on with what is there */
-	int64_t begun_us;	/* with has_begun: when that was */
+	int64_t begun_us;    /* with has_begun: when that was */
 	uint32_t lingered;   /* bytes thrown away while lingering */
 	bool is_draining;    /* close instead of waiting for another request */
 	bool is_lingering;   /* output is over; input is thrown away until EOF */

@@ -11,8 +11,8 @@
 
 struct rawc {
 	struct endpoint ep;
-	struct conn *conn;  /* borrowed: the conn owns this */
-	struct bufq tx;     /* waiting to be written */
+	struct conn *conn; /* borrowed: the conn owns this */
+	struct bufq tx;    /* waiting to be written */
 	uint8_t read_bufs;
 };
 

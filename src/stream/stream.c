@@ -140,10 +140,11 @@ static int64_t min_deadline(int64_t a, int64_t b)
 	return a < b ? a : b;
 }
 
-/* While more of the request is awaited and nothing else goes on. */
-static int64_t inactivity_deadline(const struct stream *s)
+/* Bytes of the client are awaited for the rules. */
+static bool is_reading_request(const struct stream *s)
 {
-	return after(s->client_ms, s->timeout_client_ms);
+	return s->phase == SP_REQ_INSPECT || s->phase == SP_REQ_BODY_WAIT ||
+	       (s->phase == SP_REQ_BE_RULES && !s->is_http);
 }
 
 static void arm_timer(struct stream *s)
@@ -154,8 +155,8 @@ static void arm_timer(struct stream *s)
 		d = min_deadline(d, client_deadline(s));
 		d = min_deadline(d, server_deadline(s));
 		d = min_deadline(d, connect_deadline(s));
-	} else if (s->phase == SP_REQ_INSPECT || s->phase == SP_REQ_BODY_WAIT) {
-		d = min_deadline(d, inactivity_deadline(s));
+	} else if (is_reading_request(s)) {
+		d = min_deadline(d, after(s->client_ms, s->timeout_client_ms));
 	}
 	timer_set(this_wheel(), &s->timer, d);
 }
@@ -225,6 +226,11 @@ static enum step data_timed_out(struct stream *s)
 	return STEP_WAIT;
 }
 
+static bool client_is_late(const struct stream *s)
+{
+	return is_reading_request(s) && after(s->client_ms, s->timeout_client_ms) <= now_ms();
+}
+
 static enum step timed_out(struct stream *s)
 {
 	bool phase_over = s->phase_deadline_ms <= now_ms();
@@ -236,17 +242,16 @@ static enum step timed_out(struct stream *s)
 		return data_timed_out(s);
 	case SP_REPLY: return data_timed_out(s);
 	case SP_REQ_INSPECT:
-		if (phase_over) {
+	case SP_REQ_FE_RULES:
+	case SP_REQ_BE_RULES:
+		if (phase_over) { /* the rules have to do with what is there */
 			s->env.is_final = true;
 			s->phase_deadline_ms = TIME_NEVER;
 			return STEP_NEXT;
 		}
-		return inactivity_deadline(s) <= now_ms() ? client_timed_out(s) : STEP_WAIT;
-	case SP_REQ_FE_RULES:
-	case SP_REQ_BE_RULES: return phase_over ? STEP_NEXT : STEP_WAIT;
+		return client_is_late(s) ? client_timed_out(s) : STEP_WAIT;
 	case SP_REQ_BODY_WAIT:
-		phase_over |= inactivity_deadline(s) <= now_ms();
-		return phase_over ? client_timed_out(s) : STEP_WAIT;
+		return phase_over || client_is_late(s) ? client_timed_out(s) : STEP_WAIT;
 	case SP_QUEUE:
 		if (!phase_over)
 			return STEP_WAIT;
@@ -397,8 +402,8 @@ static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
 	memset((char *)s + offsetof(struct stream, res_dir) + offsetof(struct direction, pipe), 0,
 		sizeof(struct direction) - offsetof(struct direction, pipe));
 	bufq_init(&s->kept);
-	memset((char *)s + offsetof(struct stream, run), 0,
-		sizeof(struct stream) - offsetof(struct stream, run));
+	memset((char *)s + offsetof(struct stream, n_kept_ahead), 0,
+		sizeof(struct stream) - offsetof(struct stream, n_kept_ahead));
 	s->magic = STREAM_MAGIC;
 	s->uniq_id = next_uniq_id++;
 	s->client = ep;
