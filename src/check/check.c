@@ -161,14 +161,29 @@ static void on_timer(struct timer *t)
 
 /* --- verdicts --- */
 
+/* Between quotes, which those in the text must not end. */
+static void put_quoted(struct strbuf *sb, const char *text)
+{
+	strbuf_addc(sb, '"');
+	for (; *text; text++) {
+		if (*text == '"')
+			strbuf_adds(sb, "<22>");
+		else
+			strbuf_addc(sb, *text);
+	}
+	strbuf_addc(sb, '"');
+}
+
 /* "reason: Layer7 wrong status, code: 500, info: "x", check duration: 1ms" */
 static void put_reason(const struct check *c, struct strbuf *sb)
 {
 	strbuf_printf(sb, "reason: %s", check_status_text(c->status));
 	if (c->code)
 		strbuf_printf(sb, ", code: %u", c->code);
-	if (c->desc[0])
-		strbuf_printf(sb, ", info: \"%s\"", c->desc);
+	if (c->desc[0]) {
+		strbuf_adds(sb, ", info: ");
+		put_quoted(sb, c->desc);
+	}
 	strbuf_printf(sb, ", check duration: %ums", c->duration_ms);
 }
 

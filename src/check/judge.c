@@ -19,11 +19,21 @@ static enum http_verdict verdict(
 	return HTTP_JUDGED;
 }
 
+/* The server's words go into logs, tables and JSON: what is not printable ASCII becomes <XX>. */
 static enum http_verdict wrong_status(struct check_run *r)
 {
 	char reason[CHECK_DESC_SIZE];
+	struct strbuf sb = strbuf_fixed(reason, sizeof(reason));
 
-	snprintf(reason, sizeof(reason), SLICE_FMT, SLICE_ARG(r->msg->reason));
+	for (size_t i = 0; i < r->msg->reason.len; i++) {
+		unsigned char c = (unsigned char)r->msg->reason.ptr[i];
+
+		if (c >= 32 && c < 127)
+			strbuf_addc(&sb, (char)c);
+		else
+			strbuf_printf(&sb, "<%02X>", c);
+	}
+	reason[sb.len] = '\0';
 	return verdict(r, CHK_L7STS, r->msg->status, reason);
 }
 

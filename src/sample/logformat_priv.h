@@ -5,8 +5,8 @@
 
 #include <lb/sample/logformat.h>
 
-void put_plain_text(
-	struct strbuf *out, struct slice s, unsigned flags); /* as it is; flags: quotes, '-' */
+void put_plain_text(struct strbuf *out, struct slice s,
+	unsigned flags); /* as it is, but for controls in a log line; flags: quotes, '-' */
 void put_http_text(
 	struct strbuf *out, struct slice s, unsigned flags); /* %XX for what fields cannot hold */
 void put_escaped(struct strbuf *out, struct slice s);        /* backslashes of LF_ESC */

@@ -5,6 +5,10 @@
  * Controls, quotes, the escape itself and whatever is not ASCII are encoded; in captured headers
  * also the characters that delimit captures. LF_ESC puts a backslash in front of what structured
  * data (RFC 5424 6.3.3) delimits with.
+ *
+ * An expression in a log line may have been made to fit what stands around it, as JSON for example:
+ * only controls and what is not UTF-8 are encoded there, so that a line is never split and no
+ * terminal obeys it.
  */
 #include <lb/sample/logformat.h>
 
@@ -26,6 +30,38 @@ static bool is_encoded_http(unsigned char c)
 static bool is_escaped(unsigned char c)
 {
 	return c == '"' || c == '\\' || c == ']';
+}
+
+static bool is_between(unsigned char c, unsigned char first, unsigned char last)
+{
+	return c >= first && c <= last;
+}
+
+/*
+ * Bytes of the character that starts at @p, which is not ASCII: 2 to 4; 0 when it is not UTF-8 (RFC
+ * 3629 4), or one of the controls U+0080 to U+009F.
+ */
+static size_t utf8_len(const unsigned char *p, size_t len)
+{
+	unsigned char c = p[0], first = 0x80, last = 0xbf;
+	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+
+	if (!is_between(c, 0xc2, 0xf4) || len < n)
+		return 0;
+	switch (c) {
+	case 0xc2:
+	case 0xe0: first = 0xa0; break;
+	case 0xed: last = 0x9f; break;
+	case 0xf0: first = 0x90; break;
+	case 0xf4: last = 0x8f; break;
+	default: break;
+	}
+	if (!is_between(p[1], first, last))
+		return 0;
+	for (size_t i = 2; i < n; i++)
+		if (!is_between(p[i], 0x80, 0xbf))
+			return 0;
+	return n;
 }
 
 static void put_hex(struct strbuf *out, char mark, unsigned char c)
@@ -62,13 +98,55 @@ void log_put_text(struct strbuf *out, struct slice s, unsigned flags)
 		strbuf_addc(out, '"');
 }
 
+/*
+ * Bytes from @i on that go into a log line as they are; 0: the one there is to be encoded.
+ * @is_quoted: between quotes of ours, which a quote would end. One behind a backslash is taken to
+ * be escaped already.
+ */
+static size_t plain_len(struct slice s, size_t i, bool is_quoted)
+{
+	const unsigned char *p = (const unsigned char *)s.ptr + i;
+
+	if (*p >= 0x80)
+		return utf8_len(p, s.len - i);
+	if (*p == '\\' && is_quoted && i + 1 < s.len && p[1] == '"')
+		return 2;
+	return *p >= 32 && *p != 127 && !(*p == '"' && is_quoted);
+}
+
+/* Into a log line, from an expression. */
+static void put_log_value(struct strbuf *out, struct slice s, unsigned flags)
+{
+	bool is_quoted = (flags & LF_QUOTE) && !(flags & LF_ESC);
+	size_t from = 0, n;
+
+	for (size_t i = 0; i < s.len; i += n) {
+		bool encode;
+
+		n = plain_len(s, i, is_quoted);
+		encode = n == 0;
+		n += encode;
+		if (!encode && !((flags & LF_ESC) && is_escaped((unsigned char)s.ptr[i])))
+			continue;
+		strbuf_add(out, s.ptr + from, i - from);
+		from = encode ? i + 1 : i;
+		if (encode)
+			put_hex(out, '#', (unsigned char)s.ptr[i]);
+		else
+			strbuf_addc(out, '\\');
+	}
+	strbuf_add(out, s.ptr + from, s.len - from);
+}
+
 void put_plain_text(struct strbuf *out, struct slice s, unsigned flags)
 {
 	if (flags & LF_QUOTE)
 		strbuf_addc(out, '"');
 	else if (!s.len && (flags & LF_MANDATORY))
 		strbuf_addc(out, '-');
-	if (flags & LF_ESC)
+	if (flags & LF_LOG)
+		put_log_value(out, s, flags);
+	else if (flags & LF_ESC)
 		put_escaped(out, s);
 	else
 		strbuf_add_slice(out, s);
