@@ -15,7 +15,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#define PP_BUF_SIZE   1024 /* longer PROXY headers than this are refused */
+#define PP_BUF_SIZE   4096 /* longer PROXY headers than this are refused; most have some 50 bytes */
 #define RATE_RETRY_MS 20
 #define ROOM_RETRY_MS 20 /* a limit that other listeners' connections free */
 
@@ -34,6 +34,25 @@ LB_REGISTER_THREAD_INIT(sessions_start);
 static const struct bind_conf *conf_of(struct listener *l)
 {
 	return atomic_load_explicit(&l->conf, memory_order_acquire);
+}
+
+/*
+ * A listener that goes forgets its settings as soon as all workers know; requests that are on their
+ * way are served by those that the session kept.
+ */
+const struct bind_conf *session_conf(const struct session *sess)
+{
+	const struct bind_conf *bc = conf_of(sess->listener);
+
+	return bc ? bc : sess->last_conf;
+}
+
+static void keep_conf(struct session *sess)
+{
+	const struct bind_conf *bc = conf_of(sess->listener);
+
+	if (bc && !sess->last_conf && config_try_hold(bc->fe->config))
+		sess->last_conf = bc;
 }
 
 /* --- limits --- */
@@ -214,6 +233,8 @@ static void session_closed(struct conn *c)
 	give_back(sess->listener, sess->fe_rt);
 	server_unref(&sess->last_srv);
 	vars_fini(&sess->vars);
+	if (sess->last_conf)
+		config_drop(sess->last_conf->fe->config);
 	proxy_rt_unref(&sess->fe_rt);
 	pool_free(&session_pool, sess);
 }
@@ -332,7 +353,7 @@ static void handshake_done(struct handshake *h)
 {
 	struct conn *c = h->conn;
 	struct session *sess = c->owner;
-	const struct bind_conf *bc = conf_of(sess->listener);
+	const struct bind_conf *bc = session_conf(sess);
 
 	handshake_release(c);
 	c->mux = NULL;
@@ -374,7 +395,11 @@ static int handshake_read(struct handshake *h)
 		c->src = src;
 		c->dst = dst;
 	}
-	return n == len ? 1 : -1;
+	if (n != len) {
+		handshake_failed(c, "connection closed while waiting for the PROXY header");
+		return -1;
+	}
+	return 1;
 }
 
 static void handshake_ready(struct conn *c, uint32_t events)
@@ -463,14 +488,17 @@ static void drain(struct listener *l)
 	struct session *sess, *tmp;
 
 	list_for_each_safe(sess, tmp, &sessions, node) {
-		if (sess->listener == l && sess->conn->mux && sess->conn->mux->drain)
+		if (sess->listener != l)
+			continue;
+		keep_conf(sess);
+		if (sess->conn->mux && sess->conn->mux->drain)
 			sess->conn->mux->drain(sess->conn);
 	}
 }
 
 static const struct mux_conf *request_conf(struct conn *c)
 {
-	const struct bind_conf *bc = conf_of(c->listener);
+	const struct bind_conf *bc = session_conf(c->owner);
 
 	return bc ? &bc->fe->mux : NULL;
 }
