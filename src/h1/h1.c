@@ -148,6 +148,12 @@ static void input_lost(struct h1c *c)
 	fail_request(c, s, 400, EP_F_ABORTED);
 }
 
+/* A draining connection takes no request but its first. */
+static bool may_not_begin(const struct h1c *c)
+{
+	return c->is_draining && c->conn->n_requests;
+}
+
 /*
  * Makes sure that there is an exchange to receive a head into, with the settings in force now:
  * while no stream holds a generation, what an earlier turn found may be gone. false: the connection
@@ -157,7 +163,7 @@ static bool begin_head(struct h1c *c)
 {
 	const struct mux_conf *mc = mux_upper.conf(c->conn);
 
-	if (!mc || (c->is_draining && !c->s) || (!c->s && !h1s_new(c))) {
+	if (!mc || (may_not_begin(c) && !c->s) || (!c->s && !h1s_new(c))) {
 		close_client(c);
 		return false;
 	}
@@ -181,7 +187,7 @@ static void read_request(struct h1c *c)
 		}
 	}
 	if (!c->rx) {
-		const struct mux_conf *mc = c->is_draining ? NULL : mux_upper.conf(conn);
+		const struct mux_conf *mc = may_not_begin(c) ? NULL : mux_upper.conf(conn);
 
 		if (!mc || conn->is_eof || conn->is_failed || conn_watch(conn) < 0) {
 			close_client(c);
@@ -482,6 +488,8 @@ static void h1_drain(struct conn *conn)
 	if (!c)
 		return;
 	c->is_draining = true;
+	if (!may_not_begin(c))
+		return; /* its client was let in and will ask */
 	if (c->s && !c->s->ep.strm && !c->has_begun && !c->s->tx.len)
 		h1s_free(&c->s);
 	if (!c->s && !c->is_lingering)
