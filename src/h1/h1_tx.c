@@ -101,7 +101,8 @@ int h1_send_head(struct endpoint *ep, struct http_msg *m)
 	bool is_interim = m->is_response && m->status < 200 && m->status != 101;
 	size_t n;
 
-	if ((ep->flags & EP_F_WANT_CLOSE) || (!is_interim && has_untold_bytes(s, m)))
+	if ((ep->flags & EP_F_WANT_CLOSE) || s->c->is_draining ||
+		(!is_interim && has_untold_bytes(s, m)))
 		s->keep = false;
 	if (!is_interim)
 		adapt_body(s, m);

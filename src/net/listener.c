@@ -24,8 +24,10 @@
 #include <unistd.h>
 
 static struct list all_listeners = LIST_INIT(all_listeners); /* control thread */
+bool listener_shares_ports;
 
 #define RETRY_SHORTAGE_MS 100 /* after EMFILE and the like */
+#define LAST_BATCHES      64  /* before a socket is closed */
 
 /* One connection on its way to another worker. */
 struct handover {
@@ -43,6 +45,17 @@ struct listener *listener_find(const char *key)
 			return l;
 	}
 	return NULL;
+}
+
+bool listener_has_port(uint16_t port)
+{
+	struct listener *l;
+
+	list_for_each(l, &all_listeners, node) {
+		if (port && l->addr.port == port && l->addr.family != AF_UNIX)
+			return true;
+	}
+	return false;
 }
 
 void listeners_foreach(void (*fn)(struct listener *l, void *arg), void *arg)
@@ -234,8 +247,8 @@ static bool accept_failed(struct listener_worker *lw, int err)
 	}
 }
 
-/* One connection. false: there is none, or there may be none. */
-static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc)
+/* One connection of @from. false: there is none, or there may be none. */
+static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc, int from)
 {
 	struct listener *l = lw->listener;
 	struct sockaddr_storage ss;
@@ -248,7 +261,7 @@ static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc)
 		suspend(lw, retry_ms);
 		return false;
 	}
-	fd = accept4(lw->watch.fd, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = accept4(from, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	if (fd < 0)
 		return accept_failed(lw, errno);
 	c = conn_new(fd);
@@ -269,20 +282,22 @@ static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc)
 	return true;
 }
 
-static void accept_batch(struct listener_worker *lw)
+/* true: there may be more */
+static bool accept_batch(struct listener_worker *lw, int from)
 {
 	const struct bind_conf *bc =
 		atomic_load_explicit(&lw->listener->conf, memory_order_acquire);
 
 	for (uint32_t i = 0; i < lb_tune.maxaccept; i++) {
-		if (!accept_one(lw, bc))
-			return;
+		if (!accept_one(lw, bc, from))
+			return false;
 	}
+	return true;
 }
 
 static void listener_ready(struct watch *w, uint32_t events)
 {
-	accept_batch(LB_CONTAINER_OF(w, struct listener_worker, watch));
+	accept_batch(LB_CONTAINER_OF(w, struct listener_worker, watch), w->fd);
 }
 
 /* --- orders from control --- */
@@ -308,36 +323,61 @@ static void worker_start(struct listener_worker *lw)
 	arm(lw);
 }
 
+static void end_suspension(struct listener_worker *lw)
+{
+	if (lw->is_suspended)
+		atomic_fetch_sub(&lw->listener->n_waiting, 1);
+	lw->is_suspended = false;
+	timer_cancel(this_wheel(), &lw->retry);
+}
+
 static void worker_pause(struct listener_worker *lw)
 {
 	if (!lw->is_serving)
 		return;
 	lw->is_serving = false;
-	if (lw->is_suspended)
-		atomic_fetch_sub(&lw->listener->n_waiting, 1);
-	else
+	if (!lw->is_suspended)
 		loop_unwatch(this_loop(), &lw->watch);
-	lw->is_suspended = false;
-	timer_cancel(this_wheel(), &lw->retry);
+	end_suspension(lw);
 }
 
-static void close_sockets(struct listener *l)
+/* What the kernel has queued came in good faith; but a flood must not keep us here. */
+static void accept_last(struct listener_worker *lw, int from)
 {
-	for (unsigned i = 0; i < l->n_shards; i++)
+	for (int i = 0; i < LAST_BATCHES && !lw->is_suspended; i++) {
+		if (!accept_batch(lw, from))
+			break;
+	}
+	end_suspension(lw);
+}
+
+/* By the last worker; nothing may come between, whoever connects then is reset. */
+static void close_sockets(struct listener_worker *lw)
+{
+	struct listener *l = lw->listener;
+
+	for (unsigned i = 0; i < l->n_shards; i++) {
+		accept_last(lw, l->fds[i]);
 		close(l->fds[i]);
+	}
 }
 
 static void worker_stop(struct listener_worker *lw)
 {
 	struct listener *l = lw->listener;
 
-	/* What the kernel has queued came in good faith. */
 	if (lw->is_serving && !lw->is_suspended)
-		accept_batch(lw);
+		accept_last(lw, lw->watch.fd);
 	worker_pause(lw);
-	listener_upper.drain(l);
 	if (atomic_fetch_sub(&l->n_serving, 1) == 1)
-		close_sockets(l);
+		close_sockets(lw);
+	listener_upper.drain(l);
+}
+
+static void close_unserved(struct listener *l)
+{
+	for (unsigned i = 0; i < l->n_shards; i++)
+		close(l->fds[i]);
 }
 
 static void order_run(struct mail *m)
@@ -390,6 +430,9 @@ void listener_start(struct listener *l)
 	LB_ASSERT_CONTROL();
 	if (atomic_exchange(&l->state, LI_READY) == LI_NEW)
 		atomic_store(&l->n_serving, lb_n_workers);
+	if (l->listens_late && listener_retake_port(l) < 0)
+		log_process(0, "Cannot listen on port %u any more.", l->addr.port);
+	l->listens_late = false;
 	send_order(l, ORDER_START);
 }
 
@@ -423,7 +466,7 @@ void listener_stop(struct listener *l)
 	if (l->addr.family == AF_UNIX && !l->addr.abns && !l->is_inherited)
 		unlink(l->addr.path);
 	if (before == LI_NEW)
-		close_sockets(l);
+		close_unserved(l);
 	else
 		send_order(l, ORDER_STOP);
 	listener_unref(&l);

@@ -68,8 +68,6 @@ static const char *set_ip_options(int fd, const struct bind_conf *bc)
 	int family = bc->spec.addr.family;
 
 	set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
-	if (bc->n_shards > 1)
-		set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
 	if (family == AF_INET6 && (bc->v6only || bc->v4v6))
 		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, bc->v6only);
 	if (bc->transparent) {
@@ -87,7 +85,30 @@ static const char *set_ip_options(int fd, const struct bind_conf *bc)
 	return NULL;
 }
 
-static const char *open_ip(const struct bind_conf *bc, int *fd_out)
+/*
+ * A port is shared with sockets of this process (shards, ':80' beside '127.0.0.1:80', the one that
+ * a reload replaces) and with those of the process that '-sf' names, but not with strangers: the
+ * first attempt is without SO_REUSEPORT, which is set afterwards so that others of ours can join.
+ */
+static int bind_sharing(struct listener *l, int fd, const struct sockaddr_storage *ss,
+	socklen_t len, unsigned shard)
+{
+	int r = bind(fd, (const struct sockaddr *)ss, len), err = errno;
+
+	if (r < 0 && err == EADDRINUSE &&
+		(shard || listener_shares_ports || listener_has_port(l->addr.port))) {
+		set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+		r = bind(fd, (const struct sockaddr *)ss, len);
+		l->listens_late |= r == 0 && !shard;
+		return r;
+	}
+	set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	errno = err;
+	return r;
+}
+
+static const char *open_ip(
+	const struct bind_conf *bc, struct listener *l, unsigned shard, int *fd_out)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(&bc->spec.addr, &ss);
@@ -102,7 +123,7 @@ static const char *open_ip(const struct bind_conf *bc, int *fd_out)
 		return why;
 	set_tcp_options(fd, bc);
 	set_buffers(fd);
-	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
+	if (bind_sharing(l, fd, &ss, len, shard) < 0)
 		return "cannot bind the socket";
 	return NULL;
 }
@@ -164,19 +185,25 @@ static const char *take_fd(const struct bind_conf *bc, int *fd_out)
 	return NULL;
 }
 
-static const char *open_socket(const struct bind_conf *bc, int *fd_out)
+static int backlog_of(const struct bind_conf *bc)
 {
+	return bc && bc->backlog ? (int)bc->backlog : DEFAULT_BACKLOG;
+}
+
+static const char *open_socket(const struct bind_conf *bc, struct listener *l, unsigned shard)
+{
+	int *fd_out = &l->fds[shard];
 	const char *why;
 
 	switch (bc->spec.kind) {
-	case ADDR_INET: why = open_ip(bc, fd_out); break;
+	case ADDR_INET: why = open_ip(bc, l, shard, fd_out); break;
 	case ADDR_UNIX:
 	case ADDR_ABNS:
 	case ADDR_ABNSZ: why = open_unix(bc, fd_out); break;
 	case ADDR_FD: why = take_fd(bc, fd_out); break;
 	default: *fd_out = -1; return "this kind of address cannot be listened on";
 	}
-	if (!why && listen(*fd_out, (int)(bc->backlog ? bc->backlog : DEFAULT_BACKLOG)) < 0)
+	if (!why && !l->listens_late && listen(*fd_out, backlog_of(bc)) < 0)
 		why = "cannot listen on the socket";
 	return why;
 }
@@ -200,10 +227,9 @@ void listener_release_port(struct listener *l)
 int listener_retake_port(struct listener *l)
 {
 	const struct bind_conf *bc = atomic_load(&l->conf);
-	int backlog = bc && bc->backlog ? (int)bc->backlog : DEFAULT_BACKLOG;
 
 	for (unsigned i = 0; can_release(l) && i < l->n_shards; i++) {
-		if (listen(l->fds[i], backlog) < 0) {
+		if (listen(l->fds[i], backlog_of(bc)) < 0) {
 			int err = errno;
 
 			listener_release_port(l);
@@ -224,7 +250,7 @@ static void close_fds(struct listener *l, unsigned n)
 static const char *open_all(const struct bind_conf *bc, struct listener *l)
 {
 	for (unsigned i = 0; i < l->n_shards; i++) {
-		const char *why = open_socket(bc, &l->fds[i]);
+		const char *why = open_socket(bc, l, i);
 
 		if (why) {
 			int err = errno;

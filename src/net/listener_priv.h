@@ -15,6 +15,7 @@ struct listener_worker {
 };
 
 void listener_register(struct listener *l);
+bool listener_has_port(uint16_t port); /* do we listen on it, at whatever address? */
 void listener_release_port(struct listener *l);
 int listener_retake_port(struct listener *l) LB_MUST_CHECK; /* 0 or -errno */
 int listener_workers_init(struct listener *l) LB_MUST_CHECK;

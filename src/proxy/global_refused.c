@@ -71,7 +71,7 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("noepoll", "epoll is the only poller here"),
 	REFUSED("nogetaddrinfo", "names are always looked up with getaddrinfo(); write addresses instead"),
 	IGNORED("noktls", "the kernel does no TLS for lb"),
-	REFUSED("noreuseport", "SO_REUSEPORT is used only where 'shards' asks for it"),
+	REFUSED("noreuseport", "a port is never shared with strangers: only with sockets of this process and those that '-sf' replaces"),
 	REFUSED("ocsp-update.disable", NO_TLS),
 	REFUSED("ocsp-update.httpproxy", NO_TLS),
 	REFUSED("ocsp-update.maxdelay", NO_TLS),

@@ -145,6 +145,7 @@ void config_idle(struct config *c)
 
 	LB_ASSERT(c->magic == CONFIG_MAGIC && r->n == 0);
 	r->is_retired = false; /* reported once */
+	r->is_over = true;
 	r->idle_mail.run = on_idle;
 	mailbox_post(control_thread(), &r->idle_mail);
 }

@@ -222,6 +222,7 @@ static int activate(struct cfg_parser *p, struct config *c)
 	struct cfg_diag first = *p->diag;
 	int r = -1;
 
+	listener_shares_ports = lb_process.args.n_old_pids > 0;
 	for (int i = 0; i <= BIND_RETRIES; i++) {
 		p->diag->text.len = first.text.len;
 		p->diag->n_errors = first.n_errors;
@@ -233,6 +234,7 @@ static int activate(struct cfg_parser *p, struct config *c)
 			signal_old(SIGTTOU);
 		usleep(BIND_RETRY_MS * 1000);
 	}
+	listener_shares_ports = false;
 	if (r < 0)
 		signal_old(SIGTTIN);
 	return r;

@@ -78,9 +78,9 @@ static const struct proxy *frontend_of(const struct endpoint *ep)
 
 	if (ep->strm)
 		return ep->strm->fe;
-	if (!ep->conn || ep->conn->is_server_side || !ep->conn->listener)
+	if (!ep->conn || ep->conn->is_server_side || !ep->conn->owner)
 		return NULL;
-	bc = atomic_load_explicit(&ep->conn->listener->conf, memory_order_acquire);
+	bc = session_conf(ep->conn->owner);
 	return bc ? bc->fe : NULL;
 }
 

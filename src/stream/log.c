@@ -51,8 +51,7 @@ static void put_endpoint(struct strbuf *sb, const struct addr *a, const struct s
 		strbuf_add_uint(sb, a->port);
 		return;
 	}
-	bc = sess->listener ? atomic_load_explicit(&sess->listener->conf, memory_order_acquire)
-			    : NULL;
+	bc = sess->listener ? session_conf(sess) : NULL;
 	strbuf_adds(sb, "unix:");
 	strbuf_add_uint(sb, bc ? bc->id : 0);
 }
@@ -159,10 +158,7 @@ static void send_session_error(struct session *sess, const struct bind_conf *bc,
 
 void session_log_error(struct session *sess, const char *why)
 {
-	const struct bind_conf *bc =
-		sess && sess->listener
-			? atomic_load_explicit(&sess->listener->conf, memory_order_acquire)
-			: NULL;
+	const struct bind_conf *bc = sess && sess->listener ? session_conf(sess) : NULL;
 	const struct log_conf *global;
 	int level;
 

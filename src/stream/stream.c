@@ -389,10 +389,15 @@ static void init_env(struct stream *s)
 
 static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
 {
-	struct stream *s = pool_alloc(&stream_pool);
+	struct stream *s;
 
-	if (!s)
+	if (!config_try_hold(fe->config))
 		return NULL;
+	s = pool_alloc(&stream_pool);
+	if (!s) {
+		config_drop(fe->config);
+		return NULL;
+	}
 	/* The queues' slices are written before they are read: only their heads need clearing. */
 	memset(s, 0, offsetof(struct stream, req_dir));
 	bufq_init(&s->req_dir.q);
@@ -410,7 +415,6 @@ static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
 	s->sess = ep->conn->owner;
 	s->fe = fe;
 	s->config = fe->config;
-	config_hold(s->config);
 	s->is_http = fe->mode == MODE_HTTP;
 	s->req = ep->msg;
 	arena_init(&s->arena, STREAM_ARENA_CHUNK);
@@ -482,7 +486,7 @@ static void begin_bad_request(struct stream *s)
 static int new_request(struct endpoint *ep)
 {
 	struct conn *c = ep->conn;
-	const struct bind_conf *bc = atomic_load_explicit(&c->listener->conf, memory_order_acquire);
+	const struct bind_conf *bc = session_conf(c->owner);
 	struct stream *s = bc ? stream_new(ep, bc->fe) : NULL;
 
 	if (!s)

@@ -528,4 +528,4 @@ def stdout_gone():
 
 if __name__ == "__main__":
     main({k: v for k, v in list(globals().items())
-          if callable(v) and getattr(v, "__module__", "") == "__main__" and v.__code__.co_argcount == 0})
+          if getattr(v, "__module__", "") == "__main__" and hasattr(v, "__code__") and not v.__code__.co_argcount})

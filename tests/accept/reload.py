@@ -3,6 +3,7 @@
 import os
 import re
 import socket
+import threading
 import time
 
 from lbtest import Http, Lb, Origin, SLOW, accepts, folder, free_port, get, main, wait_for
@@ -140,6 +141,75 @@ def admin_socket_moves():
     lb.finish()
 
 
+class Visitors:
+    """Clients with a connection per request, on any thread; what went wrong for them."""
+
+    def __init__(self, port, n=6):
+        self.port, self.stop, self.done, self.wrong = port, False, 0, []
+        self.threads = [threading.Thread(target=self.visit) for _ in range(n)]
+        for t in self.threads:
+            t.start()
+
+    def visit(self):
+        while not self.stop:
+            try:
+                status, _, _ = get(self.port)
+                assert status == 200, status
+                self.done += 1
+            except (OSError, EOFError, AssertionError) as e:
+                self.wrong.append(repr(e))
+
+    def finish(self, tolerated):
+        """Linux resets who arrives between the last accept() of a socket and its close()."""
+        self.stop = True
+        for t in self.threads:
+            t.join()
+        print("%d visits, %d failed" % (self.done, len(self.wrong)))
+        assert self.done and len(self.wrong) <= tolerated * SLOW, "%d failed: %s" % (len(self.wrong), self.wrong[:5])
+
+
+def rebinding():
+    """The address gets more or less precise, the socket's options change: clients notice next to nothing."""
+    port = free_port()
+    config = DEFAULTS + "frontend f\n  bind %s\n  http-request return status 200\n"
+    ways = (":%d" % port, "127.0.0.1:%d" % port, ":%d shards by-thread" % port, ":%d v4v6" % port)
+    lb = Lb(config % ways[0], nbthread=3)
+    visitors = Visitors(port)
+    for n in range(40):
+        reply = reload(lb, config % ways[n % len(ways)])
+        assert "1 kept" in reply.split("listeners:")[1] or "1 added" in reply and "1 removed" in reply, reply
+        time.sleep(0.03)
+    visitors.finish(tolerated=5)
+    lb.finish()
+
+
+def precise_and_not():
+    """':80' and '127.0.0.1:80' side by side; a second process gets neither."""
+    port = free_port()
+    config = DEFAULTS + "".join(
+        "frontend %s\n  bind %s:%d\n  http-response set-header X-Fe %s\n"
+        "  http-request return status 200 hdr X-Fe %s\n" % (name, addr, port, name, name)
+        for name, addr in (("any", ""), ("own", "127.0.0.1")))
+    lb = Lb(config)
+    assert get(port)[1]["x-fe"] == "own" and get(port, host="127.0.0.2")[1]["x-fe"] == "any"
+    other = Lb(config, wait=False)
+    assert other.wait() == 1 and "Address already in use" in other.output(), other.output()
+    lb.finish()
+
+
+def successors():
+    """Processes replace each other with -sf under load: clients notice next to nothing."""
+    port = free_port()
+    config = DEFAULTS + "frontend f\n  bind 127.0.0.1:%d\n  http-request return status 200\n" % port
+    lb = Lb(config)
+    visitors = Visitors(port)
+    for _ in range(5):
+        old, lb = lb, Lb(config, args=("-sf", str(lb.pid)))
+        assert old.wait() == 0
+    visitors.finish(tolerated=2)
+    lb.finish()
+
+
 def refused():
     """Each kind of mistake is told with its place, all at once, and nothing changes."""
     port, origin, taken = free_port(), Origin("o"), socket.socket()
@@ -235,4 +305,4 @@ def old_generations():
 
 if __name__ == "__main__":
     main({k: v for k, v in list(globals().items())
-          if callable(v) and getattr(v, "__module__", "") == "__main__" and v.__code__.co_argcount == 0})
+          if getattr(v, "__module__", "") == "__main__" and hasattr(v, "__code__") and not v.__code__.co_argcount})

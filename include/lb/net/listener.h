@@ -58,9 +58,12 @@ struct listener {
 	bool owns_path;			   /* [const] addr.path is freed with it */
 	struct counter_set counters;	   /* by worker */
 	struct listener_worker *workers;   /* [owner each] n_workers entries */
+	bool listens_late;		   /* [control] shares its port with one to be replaced: listens when it starts */
 	bool is_inherited;		   /* fd@: never unlinked, reopened at reload as the same */
 	struct list node;		   /* control's list of living listeners */
 };
+
+extern bool listener_shares_ports; /* while starting with -sf: ports may be shared with the process to be replaced */
 
 struct listener *listener_find(const char *key); /* control thread; borrowed or NULL */
 /**

@@ -48,6 +48,7 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 struct config_refs { /* of one worker */
 	uint64_t n;	 /* [owner] streams */
 	bool is_retired; /* [owner] report when n gets to 0 */
+	bool is_over;	 /* [owner] reported: this worker may hold it no more */
 	struct mail retire_mail; /* to the worker, and back to say that it knows */
 	struct mail idle_mail;	 /* to control: n is 0 */
 	struct config *config;
@@ -100,6 +101,17 @@ unsigned config_n_retiring(void);
 static inline void config_hold(struct config *c)
 {
 	c->refs[lb_thread->id].n++;
+}
+/*
+ * The same for one reached through a listener that goes, whose generation may have been given up by
+ * this worker already. false: it was.
+ */
+static inline bool config_try_hold(struct config *c)
+{
+	if (LB_UNLIKELY(c->refs[lb_thread->id].is_over))
+		return false;
+	config_hold(c);
+	return true;
 }
 void config_idle(struct config *c); /* this worker's last reference to a retired generation went */
 static inline void config_drop(struct config *c)

@@ -23,6 +23,7 @@ struct pipe;
 struct session {
 	struct conn *conn;		/* the client's */
 	struct listener *listener;	/* borrowed from conn */
+	const struct bind_conf *last_conf; /* of a listener that goes; holds its generation; NULL: it stays */
 	struct proxy_rt *fe_rt;		/* the frontend it was accepted for; holds a reference */
 	int64_t accept_us;		/* wall clock */
 	int64_t accept_mono_us;
@@ -34,6 +35,9 @@ struct session {
 	struct list node;		/* the worker's sessions */
 	struct vars vars;
 };
+
+/* The settings of its listener; of one that went, those it had last. NULL: it was gone at the accept. Valid for this turn. */
+const struct bind_conf *session_conf(const struct session *sess);
 
 enum stream_phase {
 	SP_REQ_INSPECT, SP_REQ_FE_RULES, SP_REQ_SWITCH, SP_REQ_BE_RULES, SP_REQ_BODY_WAIT, SP_TARPIT, SP_PICK, SP_QUEUE,
