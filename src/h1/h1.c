@@ -422,6 +422,10 @@ static void detach_client(struct h1c *c, struct h1s *s, enum ep_detach how)
 
 	s->ep.strm = NULL;
 	if (how == EP_ABORT || conn->is_failed || s->tx_broken) {
+		/* Of a body that ends with the connection, only a reset tells that it is not whole.
+		 */
+		if (s->tx_has_head && s->tx_body == BODY_EOF && !h1_tx_ended(s))
+			conn_set_linger_reset(conn);
 		close_client(c);
 		return;
 	}

@@ -428,26 +428,39 @@ static bool must_redispatch(const struct stream *s)
 	int32_t n = s->be->redispatch_after;
 	int32_t left = (int32_t)s->be->retries - (int32_t)s->n_retries;
 
-	if (!px_opt(s->be, PO_REDISPATCH))
+	if (!px_opt(s->be, PO_REDISPATCH) || s->be->n_servers < 2)
 		return false;
+	/* Not even begun: no port, no descriptor, no route. Waiting is the last resort. */
+	if (!s->backend)
+		return true;
 	if (n < 0)
 		return left == -n - 1;
 	return n > 0 && s->n_retries % (uint32_t)n == 0;
 }
 
+/* A connection that failed is counted as a retry or as a redispatch, never as both. */
+static void count_retry(struct stream *s, bool is_redispatch, bool was_failure)
+{
+	struct counters *be = counters_mine(&s->be->rt->be_counters);
+	struct counters *sv = counters_mine(&s->srv->counters);
+
+	be->wredis += is_redispatch;
+	sv->wredis += is_redispatch;
+	be->wretr += !is_redispatch || !was_failure;
+	sv->wretr += !is_redispatch || !was_failure;
+}
+
 enum step stream_retry(struct stream *s)
 {
 	struct endpoint *ep = s->backend;
-	bool was_failure = !ep || !(ep->flags & EP_F_CONNECTED);
+	bool was_failure = !ep || !(ep->flags & EP_F_CONNECTED), elsewhere;
 
 	s->n_retries++;
-	counters_mine(&s->be->rt->be_counters)->wretr++;
-	counters_mine(&s->srv->counters)->wretr++;
+	elsewhere = must_redispatch(s);
+	count_retry(s, elsewhere, was_failure);
 	rewind_body(s);
 	s->has_fresh_conn = true;
-	if (must_redispatch(s) && s->be->n_servers > 1) {
-		counters_mine(&s->be->rt->be_counters)->wredis++;
-		counters_mine(&s->srv->counters)->wredis++;
+	if (elsewhere) {
 		s->is_redispatched = true;
 		stream_release_server(s, EP_ABORT);
 		server_unref(&s->srv_prev);
