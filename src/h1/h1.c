@@ -333,24 +333,14 @@ static void exchange_event(struct h1s *s)
 	mux_upper.notify(&s->ep);
 }
 
-/* The response is on its way without a stream: go on when the kernel has it. */
-static void orphan_event(struct h1c *c)
-{
-	h1_flush(c->s);
-	if (c->s->ep.flags & (EP_F_ERROR | EP_F_TX_DONE))
-		close_client(c);
-}
-
 static void h1_ready(struct conn *conn, uint32_t events)
 {
 	struct h1c *c = conn->mux_ctx;
 
-	if (c && c->s && c->s->ep.strm)
+	if (c->s && c->s->ep.strm)
 		exchange_event(c->s);
 	else if (c->is_lingering)
 		linger(c);
-	else if (c->s && c->s->tx.len)
-		orphan_event(c);
 	else
 		read_request(c);
 }
@@ -402,6 +392,17 @@ static struct endpoint *h1_attach(struct conn *conn, struct stream *strm, const 
 	return &s->ep;
 }
 
+/*
+ * Has the server said nothing behind its response? A body is never read past its end: when the last
+ * read got all that it asked for, only another look can tell.
+ */
+static bool is_quiet(struct conn *conn)
+{
+	if (conn->can_recv)
+		conn->can_recv = conn_is_dead(conn);
+	return !conn->can_recv;
+}
+
 static void detach_server(struct h1c *c, struct h1s *s, enum ep_detach how)
 {
 	struct conn *conn = c->conn;
@@ -410,7 +411,7 @@ static void detach_server(struct h1c *c, struct h1s *s, enum ep_detach how)
 
 	h1s_free(&c->s);
 	conn->n_requests++;
-	if (keep && conn_watch(conn) == 0 && mux_upper.idle(conn))
+	if (keep && is_quiet(conn) && conn_watch(conn) == 0 && mux_upper.idle(conn))
 		return;
 	conn_free(&conn);
 }
@@ -421,15 +422,14 @@ static void detach_client(struct h1c *c, struct h1s *s, enum ep_detach how)
 	bool done = s->rx == RX_DONE && h1_tx_ended(s);
 
 	s->ep.strm = NULL;
-	if (how == EP_ABORT || conn->is_failed || s->tx_broken) {
-		/* Of a body that ends with the connection, only a reset tells that it is not whole.
-		 */
-		if (s->tx_has_head && s->tx_body == BODY_EOF && !h1_tx_ended(s))
+	if (how == EP_ABORT || conn->is_failed || s->tx_broken || s->tx.len) {
+		/* Where the close is the end of the body, this one must not look like it. */
+		if (s->tx_body == BODY_EOF && (!h1_tx_ended(s) || s->tx.len))
 			conn_set_linger_reset(conn);
 		close_client(c);
 		return;
 	}
-	if (how == EP_KEEP && done && s->keep && !s->tx.len && !s->is_tunnel && !c->is_draining) {
+	if (how == EP_KEEP && done && s->keep && !s->is_tunnel && !c->is_draining) {
 		h1s_free(&c->s);
 		if (conn_watch(conn) < 0) {
 			close_client(c);
@@ -445,11 +445,6 @@ static void detach_client(struct h1c *c, struct h1s *s, enum ep_detach how)
 			else
 				task_wake(this_loop(), &c->task);
 		}
-		return;
-	}
-	if (s->tx.len) {
-		timer_set(this_wheel(), &c->timer, now_ms() + H1_LINGER_MS);
-		c->has_begun = false;
 		return;
 	}
 	/* Unread input, here or in the kernel, would turn the close into a reset. */
@@ -494,7 +489,7 @@ static void h1_drain(struct conn *conn)
 	c->is_draining = true;
 	if (!may_not_begin(c))
 		return; /* its client was let in and will ask */
-	if (c->s && !c->s->ep.strm && !c->has_begun && !c->s->tx.len)
+	if (c->s && !c->s->ep.strm && !c->has_begun)
 		h1s_free(&c->s);
 	if (!c->s && !c->is_lingering)
 		task_wake(this_loop(), &c->task);

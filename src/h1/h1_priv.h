@@ -63,9 +63,8 @@ struct h1s {
 	uint8_t method;       /* of the request */
 	uint8_t peer_version; /* client side: the request's version */
 	uint8_t n_interim;
-	bool keep;        /* the connection can serve another exchange */
-	bool tx_has_head; /* a final head was queued */
-	bool tx_broken;   /* writing failed; reading may still bring a response */
+	bool keep;      /* the connection can serve another exchange */
+	bool tx_broken; /* writing failed; reading may still bring a response */
 	bool is_tunnel;
 	struct bufq tx; /* waiting to be written */
 };

@@ -58,6 +58,30 @@ static void drop_empty_rx(struct h1c *c)
 		buf_unref(&c->rx);
 }
 
+/* What was read ahead goes behind what rx holds, as far as it fits. false: nothing has moved. */
+static bool pull_ahead(struct h1c *c)
+{
+	struct buf *next = c->rx_next;
+	uint32_t n;
+
+	if (!next || make_room(c) < 0)
+		return false;
+	n = LB_MIN(buf_room(c->rx), buf_len(next));
+	memcpy(c->rx->data + c->rx->tail, next->data + next->head, n);
+	c->rx->tail += n;
+	next->head += n;
+	if (!buf_len(next))
+		buf_unref(&c->rx_next);
+	return true;
+}
+
+/* Is what rx holds going to lie elsewhere when more comes? Who keeps pointers into it starts again.
+ */
+static bool will_move(const struct h1c *c)
+{
+	return c->rx && c->rx->head && buf_room(c->rx) == 0;
+}
+
 ssize_t h1_fill(struct h1c *c, bool ahead)
 {
 	struct iovec iov[2];
@@ -69,6 +93,8 @@ ssize_t h1_fill(struct h1c *c, bool ahead)
 	if (c->rx_next)
 		return -ENOSPC;
 	r = make_room(c);
+	if (r == -ENOMEM)
+		return conn_fail(c->conn, ENOMEM);
 	if (r < 0)
 		return r;
 	room = buf_room(c->rx);
@@ -298,14 +324,15 @@ enum h1_result h1_read_head(struct h1s *s)
 			if (res == H1_DONE || buf_len(c->rx) > head_max())
 				return too_large(s);
 		}
-		if (!c->conn->can_recv || c->conn->is_eof)
+		if (!c->rx_next && (!c->conn->can_recv || c->conn->is_eof))
 			return H1_MORE;
-		/* The parser keeps pointers: what it has seen must not move under it. */
-		if (c->rx && buf_room(c->rx) == 0 && c->rx->head) {
+		if (will_move(c)) {
 			h1_parser_init(&s->parser);
 			http_msg_reset(s->msg, is_res);
 			s->msg->method = s->method;
 		}
+		if (pull_ahead(c))
+			continue;
 		r = h1_fill(c, is_res);
 		if (r == -ENOSPC)
 			return too_large(s);
@@ -401,28 +428,6 @@ static size_t recv_plain(struct h1s *s, struct bufq *q, size_t max)
 	return done;
 }
 
-/* Puts rx and rx_next into one buffer, for what must lie in one piece. */
-static int join_rx(struct h1c *c)
-{
-	struct buf *b;
-
-	if (!c->rx_next)
-		return 0;
-	if (buf_len(c->rx) + buf_len(c->rx_next) > buf_size())
-		return -ENOSPC;
-	b = buf_new();
-	if (!b)
-		return -ENOMEM;
-	memcpy(b->data, c->rx->data + c->rx->head, buf_len(c->rx));
-	b->tail = buf_len(c->rx);
-	memcpy(b->data + b->tail, c->rx_next->data + c->rx_next->head, buf_len(c->rx_next));
-	b->tail += buf_len(c->rx_next);
-	buf_unref(&c->rx);
-	buf_unref(&c->rx_next);
-	c->rx = b;
-	return 0;
-}
-
 static void bad_body(struct h1s *s, const char *why, uint32_t pos)
 {
 	struct buf *b = s->c->rx;
@@ -455,11 +460,11 @@ static bool recv_trailers(struct h1s *s)
 	struct http_msg *t = trailers_of(s->msg);
 	struct buf *b;
 
-	if (!t || join_rx(s->c) < 0) {
-		bad_body(s, "trailers are too large", 0);
+	b = s->c->rx;
+	if (!t) {
+		bad_body(s, "no memory for trailers", 0);
 		return true;
 	}
-	b = s->c->rx;
 	if (!b || !buf_len(b))
 		return false;
 	switch (h1_parse_trailers(&s->parser, t, b->data + b->head, buf_len(b))) {
@@ -502,6 +507,25 @@ static size_t dechunk(struct h1s *s, struct bufq *q, bool *more)
 	return n;
 }
 
+/* Return: > 0 when there is more in rx. */
+static ssize_t read_more(struct h1s *s)
+{
+	struct h1c *c = s->c;
+	ssize_t r;
+
+	if (s->rx == RX_TRAILERS && will_move(c)) {
+		h1_parser_init(&s->parser);
+		s->msg->trailers->n_fields = 0;
+		s->msg->trailers->present = 0;
+	}
+	if (pull_ahead(c))
+		return 1;
+	r = can_read(s) || c->rx_next ? h1_fill(c, s->rx == RX_CHUNKED && !c->rx) : -EAGAIN;
+	if (r == -ENOSPC)
+		bad_body(s, "trailers are too large", 0);
+	return r;
+}
+
 static size_t recv_chunked(struct h1s *s, struct bufq *q, size_t max)
 {
 	size_t done = 0;
@@ -517,9 +541,7 @@ static size_t recv_chunked(struct h1s *s, struct bufq *q, size_t max)
 			return done;
 		if (!more)
 			continue;
-		if (!can_read(s) || h1_fill(s->c, s->rx == RX_CHUNKED && !s->c->rx) <= 0) {
-			if (s->c->rx && s->rx == RX_TRAILERS && buf_room(s->c->rx) == 0)
-				bad_body(s, "trailers are too large", 0);
+		if (read_more(s) <= 0) {
 			note_end(s);
 			return done;
 		}

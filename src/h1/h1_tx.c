@@ -118,9 +118,11 @@ int h1_send_head(struct endpoint *ep, struct http_msg *m)
 		return 0;
 	if (!m->is_response)
 		s->method = s->msg->method = m->method; /* the response's framing depends on it */
-	s->tx_has_head = true;
 	s->tx_body = m->body;
-	s->tx_left = m->body == BODY_LENGTH ? m->content_length : 0;
+	/* A rule may have made another method of it; the client waits for what it asked for. */
+	if (m->is_response && s->method == METH_HEAD)
+		s->tx_body = BODY_NONE;
+	s->tx_left = s->tx_body == BODY_LENGTH ? m->content_length : 0;
 	if (m->is_response && m->body == BODY_TUNNEL)
 		h1_rx_tunnel(s);
 	return 0;
@@ -291,7 +293,7 @@ ssize_t h1_splice_out(struct endpoint *ep, struct pipe *p)
 	struct h1s *s = h1s_of(ep);
 	ssize_t r;
 
-	if (s->tx_body == BODY_CHUNKED || !s->c->conn->xprt->can_splice)
+	if (s->tx_body == BODY_CHUNKED || s->tx_body == BODY_NONE || !s->c->conn->xprt->can_splice)
 		return -EINVAL;
 	h1_flush(s); /* what was queued goes first */
 	if (s->tx.len || s->tx_broken)

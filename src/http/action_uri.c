@@ -66,10 +66,11 @@ static int set_path(struct http_msg *m, struct slice v, bool with_query)
 	return http_set_path(m, v, with_query);
 }
 
-/* Whether a response to it has a body like others: the client waits for what it asked for. */
-static bool has_odd_response(enum http_method m)
+/* The client would wait for a body that cannot come, or for a tunnel. HEAD into another is no harm.
+ */
+static bool misleads_client(enum http_method old, enum http_method new)
 {
-	return m == METH_HEAD || m == METH_CONNECT;
+	return old != new && (new == METH_HEAD || new == METH_CONNECT || old == METH_CONNECT);
 }
 
 /* The message keeps the text of a method; those of the other parts it copies. */
@@ -79,7 +80,7 @@ static int set_method(struct http_msg *m, struct slice v)
 
 	if (!http_name_is_valid(v))
 		return -EINVAL;
-	if (new != m->method && (has_odd_response(new) || has_odd_response(m->method)))
+	if (misleads_client(m->method, new))
 		return -EINVAL;
 	v = arena_slice(m->arena, v);
 	return v.ptr ? http_set_method(m, v) : -ENOMEM;

@@ -207,6 +207,7 @@ int conn_fail(struct conn *c, int err)
 	case ECONNRESET:
 	case EPIPE: c->error = CONN_E_RESET; break;
 	case ETIMEDOUT: c->error = CONN_E_TIMEOUT; break;
+	case ENOMEM: c->error = CONN_E_ALLOC; break;
 	default: c->error = CONN_E_SYS;
 	}
 	return -err;
@@ -266,7 +267,9 @@ static ssize_t raw_send(struct conn *c, const struct iovec *iov, int n, int flag
 			c->can_send = false;
 		return r;
 	}
-	if (errno == EAGAIN || (c->is_connecting && errno == ENOTCONN)) {
+	if (errno == EINPROGRESS) /* fast open could not carry data: an ordinary handshake is on */
+		c->is_connecting = true;
+	if (errno == EAGAIN || errno == EINPROGRESS || (c->is_connecting && errno == ENOTCONN)) {
 		c->can_send = false;
 		return -EAGAIN;
 	}

@@ -28,7 +28,7 @@ ssize_t conn_recv_bufq(struct conn *c, struct bufq *q, size_t max, uint8_t *n_bu
 		n++;
 	}
 	if (!n)
-		return -ENOMEM;
+		return conn_fail(c, ENOMEM);
 	r = conn_recv(c, iov, (int)n);
 	left = r > 0 ? (size_t)r : 0;
 	for (unsigned i = 0; i < n; i++) {

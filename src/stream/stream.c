@@ -592,7 +592,7 @@ static void account_end(struct stream *s)
 
 static enum ep_detach client_detach(const struct stream *s)
 {
-	if (s->is_rejected)
+	if (s->is_rejected || (s->client->flags & EP_F_TX_BLOCKED))
 		return EP_ABORT;
 	if (!s->is_http)
 		return s->end == END_NONE ? EP_CLOSE : EP_ABORT;

@@ -138,7 +138,7 @@ static inline ssize_t conn_send(struct conn *c, const struct iovec *iov, int n, 
 /**
  * conn_recv_bufq() - read up to @max bytes into new buffers appended to @q
  * @n_bufs: how many to ask for at once; grows while reads come back full, shrinks when they do not
- * Return: as recv; -ENOMEM without buffers.
+ * @q has room. Return: as recv; without memory for buffers the connection fails.
  */
 ssize_t conn_recv_bufq(struct conn *c, struct bufq *q, size_t max, uint8_t *n_bufs);
 /* Writes as much of @q as the kernel takes. Return: bytes, 0 for none, -errno when the connection failed. */
