@@ -87,9 +87,9 @@ static enum step wait_for_slot(struct stream *s, struct server *srv)
 	if (r < 0)
 		return stream_error(s, 503, END_SRV_ABRT, FIN_QUEUE);
 	if (srv)
-		s->srv_queue_pos = s->pend.n_before;
+		s->srv_queue_pos = s->pend.n_before + 1;
 	else
-		s->be_queue_pos = s->pend.n_before;
+		s->be_queue_pos = s->pend.n_before + 1;
 	s->is_waiting_slot = true;
 	go(s, SP_QUEUE);
 	s->phase_deadline_ms = deadline_in(ms);
@@ -353,13 +353,13 @@ static enum step connect_now(struct stream *s)
 		stream_release_server(s, EP_ABORT);
 		return go(s, SP_PICK);
 	}
+	s->connect_ms = s->server_ms = s->client_ms = now_ms();
+	s->server_seen = 0;
 	c = take_idle(s, conf);
 	if (!c)
 		c = open_new(s, conf, &err);
 	if (!c)
 		return connect_failed(s, err);
-	s->connect_ms = s->server_ms = s->client_ms = now_ms();
-	s->server_seen = 0;
 	if (begin_exchange(s, c, conf) < 0)
 		return stream_error(s, 500, END_RESOURCE, FIN_CONN);
 	remember_server(s);
@@ -450,6 +450,14 @@ static void count_retry(struct stream *s, bool is_redispatch, bool was_failure)
 	sv->wretr += !is_redispatch || !was_failure;
 }
 
+/* Between the beginnings of two attempts on one server: after a timeout nothing is left of it. */
+static uint32_t turn_around_ms(const struct stream *s)
+{
+	uint32_t ms = s->be->timeout_connect;
+
+	return ms ? LB_MIN(TURN_AROUND_MS, ms) : TURN_AROUND_MS;
+}
+
 enum step stream_retry(struct stream *s)
 {
 	struct endpoint *ep = s->backend;
@@ -469,10 +477,7 @@ enum step stream_retry(struct stream *s)
 	}
 	drop_connection(s, EP_ABORT);
 	go(s, SP_RETRY_WAIT);
-	s->phase_deadline_ms = now_ms();
-	if (was_failure)
-		s->phase_deadline_ms += LB_MIN(TURN_AROUND_MS,
-			s->be->timeout_connect ? s->be->timeout_connect : TURN_AROUND_MS);
+	s->phase_deadline_ms = was_failure ? s->connect_ms + turn_around_ms(s) : now_ms();
 	return STEP_NEXT;
 }
 
@@ -553,11 +558,20 @@ enum step stream_server_failed(
 
 /* --- the body, for another attempt --- */
 
+/* What is kept, or will be when the queue is written. */
+static uint32_t kept_len(const struct stream *s)
+{
+	return s->kept.len + s->req_dir.q.len - s->n_kept_ahead;
+}
+
+static uint32_t kept_max(void)
+{
+	return LB_MAX(KEPT_MIN, buf_size());
+}
+
 uint32_t stream_keep_room(const struct stream *s)
 {
-	uint32_t max = LB_MAX(KEPT_MIN, buf_size());
-
-	return max - LB_MIN(max, s->kept.len);
+	return kept_max() - LB_MIN(kept_max(), kept_len(s));
 }
 
 void stream_drop_kept(struct stream *s)
@@ -575,7 +589,7 @@ void stream_keep_body(struct stream *s)
 		return;
 	if (bufq_room(&s->kept) < q->n)
 		stream_pack(&s->kept);
-	if (q->len - skip > stream_keep_room(s) || bufq_room(&s->kept) < q->n) {
+	if (kept_len(s) > kept_max() || bufq_room(&s->kept) < q->n) {
 		stream_drop_kept(s);
 		return;
 	}

@@ -225,7 +225,7 @@ static bool wants_abort_on_close(const struct stream *s)
 
 static enum step client_failed(struct stream *s)
 {
-	if (!(s->backend->flags & EP_F_CONNECTED))
+	if (s->backend && !(s->backend->flags & EP_F_CONNECTED))
 		return finish(s, END_CLI_ABRT, FIN_CONN);
 	return finish(s, END_CLI_ABRT, data_fin(s));
 }
@@ -269,6 +269,8 @@ static void note_connected(struct stream *s)
 		return;
 	s->t.connect = stream_elapsed_ms(s);
 	s->server_ms = now_ms();
+	if (!s->is_http)
+		s->t.data = s->t.connect;
 	if (!s->is_http || !(s->conn_was_reused || (s->be->retry_on & ~RETRY_CONN_FAILURE)))
 		stream_drop_kept(s);
 }
@@ -298,8 +300,16 @@ static enum step http_end(struct stream *s)
 	return STEP_WAIT;
 }
 
+/* The client has yet to take what the server sent before it failed. */
+static bool is_behind(const struct stream *s)
+{
+	return (s->client->flags & EP_F_TX_BLOCKED) && !(s->client->flags & EP_F_ERROR);
+}
+
 static enum step data_http(struct stream *s)
 {
+	forward_request(s);
+	note_connected(s);
 	if (!s->response_seen && (s->backend->flags & EP_F_HEAD) &&
 		!(s->backend->flags & EP_F_BAD_MSG)) {
 		enum step st = response_head(s);
@@ -322,7 +332,7 @@ static enum step data_http(struct stream *s)
 	if (!s->res_dir.is_done &&
 		(s->backend->flags & (EP_F_ABORTED | EP_F_BAD_MSG | EP_F_ERROR)) &&
 		!(s->backend->flags & EP_F_EOM))
-		return s->res_dir.q.len ? STEP_WAIT : response_broken(s);
+		return is_behind(s) ? STEP_WAIT : response_broken(s);
 	return http_end(s);
 }
 
@@ -334,14 +344,20 @@ static bool is_through(const struct direction *d, const struct endpoint *dst)
 
 static enum step data_duplex(struct stream *s)
 {
+	bool is_open = s->res_inspected || s->is_tunnel;
 	enum step st = STEP_WAIT;
 	uint32_t both;
 
+	if (is_open)
+		forward_response(s); /* first: a write that fails takes with it what is unread */
+	forward_request(s);
+	note_connected(s);
 	if ((s->backend->flags & EP_F_ERROR) && !(s->backend->flags & EP_F_CONNECTED))
 		return stream_server_failed(s, RETRY_CONN_FAILURE, 503, END_SRV_ABRT, FIN_CONN);
-	if (!s->res_inspected && !s->is_tunnel && !response_inspect(s, &st))
+	if (!is_open && !response_inspect(s, &st))
 		return st;
-	forward_response(s);
+	if (!is_open)
+		forward_response(s);
 	both = s->client->flags | s->backend->flags;
 	if (is_through(&s->req_dir, s->backend) && is_through(&s->res_dir, s->client))
 		return go(s, SP_DONE);
@@ -349,19 +365,15 @@ static enum step data_duplex(struct stream *s)
 		return STEP_WAIT;
 	if (s->client->flags & EP_F_ERROR)
 		return finish(s, END_CLI_ABRT, FIN_DATA);
-	return finish(s, END_SRV_ABRT, FIN_DATA);
+	return is_behind(s) ? STEP_WAIT : finish(s, END_SRV_ABRT, FIN_DATA);
 }
 
 enum step phase_data(struct stream *s)
 {
-	if (!s->backend) /* all is received; the client is slow */
-		return http_end(s);
 	if ((s->client->flags & EP_F_ERROR) && s->is_http)
 		return client_failed(s);
+	if (!s->backend) /* all is received; the client is slow */
+		return http_end(s);
 	note_connected(s);
-	forward_request(s);
-	note_connected(s);
-	if (!s->is_http && s->t.connect >= 0 && s->t.data < 0)
-		s->t.data = s->t.connect;
 	return is_duplex(s) ? data_duplex(s) : data_http(s);
 }

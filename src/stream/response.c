@@ -101,6 +101,7 @@ static enum step verdict_step(struct stream *s, enum verdict v)
 	switch (v) {
 	case RULE_DENY:
 		count_denied(s);
+		s->t.data = -1; /* its time is not told, as if none had come */
 		stream_set_end(s, END_DENIED, FIN_HEADERS);
 		return stream_answer(s, s->run.reply);
 	case RULE_REPLY:

@@ -74,7 +74,7 @@ void stream_release_server(struct stream *s, enum ep_detach how);
 enum step stream_server_failed(struct stream *s, uint32_t retry_cause, uint16_t status,
 	enum stream_end end, enum stream_fin fin);
 void stream_keep_body(struct stream *s);           /* of what is about to be sent: for a retry */
-uint32_t stream_keep_room(const struct stream *s); /* how much more can be kept */
+uint32_t stream_keep_room(const struct stream *s); /* how much more can be read and kept */
 void stream_drop_kept(struct stream *s);           /* there will be no retry */
 void stream_pack(struct bufq *q); /* many small slices into few buffers, so that more find room */
 bool stream_may_retry(const struct stream *s, uint32_t cause);

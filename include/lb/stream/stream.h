@@ -87,7 +87,7 @@ struct stream {
 	struct stream_times t;
 	uint64_t bytes_in, bytes_out;	/* as %U and %B count: the client's side */
 	uint64_t server_in, server_out; /* from and to servers, of all attempts that are over */
-	uint32_t srv_queue_pos, be_queue_pos; /* %sq, %bq */
+	uint32_t srv_queue_pos, be_queue_pos; /* %sq, %bq: from 1; 0: did not wait there */
 	struct arena arena;
 	struct vars vars_txn, vars_reqres;
 	struct slice unique_id;		/* made on first use */
