@@ -20,6 +20,7 @@
 #include <sys/prctl.h>
 
 LB_REGISTRY_DECLARE(thread_init);
+LB_REGISTRY_DECLARE(thread_fini);
 
 #define SCRATCH_CHUNK 65536
 
@@ -30,6 +31,14 @@ static sem_t n_reported; /* workers whose init functions have run */
 #ifdef LB_TSAN
 char lb_tsan_grace;
 #endif
+
+static void run_finis(struct thread *t)
+{
+	LB_REGISTRY_FOREACH(thread_fini, it)
+	{
+		((const struct thread_fini *)*it)->fini(t);
+	}
+}
 
 static int run_inits(struct thread *t)
 {
@@ -94,6 +103,7 @@ void threads_fini(void)
 {
 	if (!lb_threads)
 		return;
+	run_finis(lb_thread);
 	rcu_unregister_thread();
 	free_threads(lb_n_workers + 1);
 	lb_thread = NULL;
@@ -112,6 +122,7 @@ static void *worker_main(void *arg)
 	t->init_error = run_inits(t);
 	sem_post(&n_reported);
 	loop_run(&t->loop);
+	run_finis(t);
 	rcu_unregister_thread();
 	pools_flush_thread();
 	return NULL;

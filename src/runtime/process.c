@@ -9,6 +9,7 @@
 #include "process_priv.h"
 
 #include <lb/config/env.h>
+#include <lb/core/pool.h>
 #include <lb/observe/counters.h>
 #include <lb/proxy/global.h>
 #include <lb/runtime/cli.h>
@@ -48,6 +49,7 @@ static void apply_tune(const struct tune *next)
 	t.runqueue_depth = lb_tune.runqueue_depth;
 	t.is_stopping = lb_tune.is_stopping;
 	lb_tune = t;
+	pools_set_fail_rate(lb_tune.fail_alloc_pct);
 }
 
 /* Sockets of commands first: opening them can fail, and is undone by naming the old ones again. */

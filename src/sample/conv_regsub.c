@@ -15,6 +15,12 @@ struct regsub {
 
 static __thread struct strbuf work; /* [owner] grown once, then reused */
 
+static void work_fini(struct thread *t)
+{
+	strbuf_fini(&work);
+}
+LB_REGISTER_THREAD_FINI(work_fini);
+
 struct strbuf *work_strbuf(void)
 {
 	if (work.cap > WORK_KEPT) {

@@ -495,6 +495,13 @@ static bool is_direct(const struct logformat *lf, struct smp_env *env, struct sl
 	return true;
 }
 
+static void work_fini(struct thread *t)
+{
+	for (unsigned i = 0; i < N_WORK; i++)
+		strbuf_fini(&work[i]);
+}
+LB_REGISTER_THREAD_FINI(work_fini);
+
 struct slice logformat_scratch(const struct logformat *lf, struct smp_env *env, size_t max)
 {
 	struct slice s = logformat_const(lf);

@@ -71,6 +71,14 @@ struct thread_init {
 	static const struct thread_init LB_CAT(thread_init_, fn) = { fn }; \
 	LB_REGISTER(thread_init, LB_CAT(thread_init_, fn))
 
+/* And when it has left its loop, to free what it kept for reuse: LB_REGISTER_THREAD_FINI(fn). */
+struct thread_fini {
+	void (*fini)(struct thread *t);
+};
+#define LB_REGISTER_THREAD_FINI(fn)                                        \
+	static const struct thread_fini LB_CAT(thread_fini_, fn) = { fn }; \
+	LB_REGISTER(thread_fini, LB_CAT(thread_fini_, fn))
+
 /* Pins a started thread to @cpu_set (a cpu_set_t of @size bytes), NULL: no pinning. Return: 0 or
  * -errno. */
 int thread_pin(struct thread *t, const void *cpu_set, size_t size);
