@@ -52,7 +52,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("server-state-file-name", CFG_ANY_BE, NO_STATE),
 	REFUSED("log-steps", CFG_ANY_FE, "a request is logged once, when it is over, or at its response with 'option logasap'"),
 	REFUSED("max-keep-alive-queue", CFG_ANY_BE, "affinity by keep-alive has no queue limit; use maxqueue on the servers"),
-	REFUSED("max-session-srv-conns", CFG_ANY_FE, "a client's connection keeps no server connections of its own; see pool-max-conn on the servers"),
 	REFUSED("persist", CFG_ANY_BE, "persistence by RDP cookie is not supported yet; 'balance source' keeps a client on its server"),
 	REFUSED("quic-initial", CFG_DEF_NAMED | IN_FE, "QUIC is not supported"),
 	REFUSED("stick", IN_BE, NO_STICK),

@@ -14,7 +14,8 @@
 
 #include <ctype.h>
 
-#define RETRIES_DEFAULT 3
+#define RETRIES_DEFAULT   3
+#define OWN_CONNS_DEFAULT 5
 
 const char *px_kind(const struct proxy *px)
 {
@@ -87,6 +88,7 @@ static struct proxy *builtin_defaults(struct cfg_parser *p)
 	px->caps = CFG_DEF;
 	px->mode = MODE_TCP;
 	px->retries = RETRIES_DEFAULT;
+	px->max_own_conns = OWN_CONNS_DEFAULT;
 	px->retry_on = RETRY_CONN_FAILURE;
 	px->redispatch_after = -1;
 	px->reuse = REUSE_SAFE;

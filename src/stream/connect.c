@@ -41,14 +41,17 @@ static struct server *by_rule(struct stream *s)
 	return NULL;
 }
 
-/* The server this client had last, while it is usable (option prefer-last-server). */
+/* The server this client had last, while it is usable: it asked for a login, or so says the option.
+ */
 static struct server *last_one(struct stream *s)
 {
 	struct server *srv = s->sess->last_srv;
 
-	if (!srv || s->srv_prev || !px_opt(s->be, PO_PREFER_LAST) || srv->be != s->be->rt)
+	if (!srv || s->srv_prev || srv->be != s->be->rt || !server_is_eligible(srv))
 		return NULL;
-	return server_is_eligible(srv) && server_has_room(srv) ? srv : NULL;
+	if (s->sess->prefers_last) /* it may have to wait there */
+		return srv;
+	return px_opt(s->be, PO_PREFER_LAST) && server_has_room(srv) ? srv : NULL;
 }
 
 static void choose(struct stream *s, struct server *srv)
@@ -232,13 +235,18 @@ static int send_proxy_header(struct stream *s, const struct server_conf *conf)
 	return s->backend->ops->send_raw(s->backend, buf, (uint32_t)n);
 }
 
-static bool may_reuse(const struct stream *s, bool *safe_only)
+static bool may_reuse(const struct stream *s)
+{
+	return s->is_http && !s->has_fresh_conn && s->req->body != BODY_TUNNEL &&
+	       s->be->conn_mode == HTTP_KAL;
+}
+
+static bool may_share(const struct stream *s, const struct server_conf *conf, bool *safe_only)
 {
 	bool first = s->sess->n_requests == 1;
 
 	*safe_only = false;
-	if (!s->is_http || s->has_fresh_conn || s->req->body == BODY_TUNNEL ||
-		s->be->conn_mode != HTTP_KAL)
+	if (conf->send_proxy || conf->connect.is_transparent)
 		return false;
 	switch (s->be->reuse) {
 	case REUSE_NEVER: return false;
@@ -248,14 +256,23 @@ static bool may_reuse(const struct stream *s, bool *safe_only)
 	}
 }
 
+/* What a rule says of the client may be true of one request only. */
+static bool has_other_addresses(const struct stream *s)
+{
+	return s->env.src || s->env.dst;
+}
+
 static struct conn *take_idle(struct stream *s, const struct server_conf *conf)
 {
-	struct conn *c;
+	struct conn *c = NULL;
 	bool safe_only;
 
-	if (conf->send_proxy || !may_reuse(s, &safe_only))
+	if (!may_reuse(s))
 		return NULL;
-	c = idle_take(s->srv, conf, safe_only);
+	if (!has_other_addresses(s) || !(conf->send_proxy || conf->connect.is_transparent))
+		c = own_take(s->sess, s->srv);
+	if (!c && may_share(s, conf, &safe_only))
+		c = idle_take(s->srv, conf, safe_only);
 	if (!c)
 		return NULL;
 	s->conn_was_reused = c->is_reused = true;
@@ -282,6 +299,8 @@ static struct conn *open_new(struct stream *s, const struct server_conf *conf, e
 		return NULL;
 	c->server = server_ref(s->srv);
 	c->is_private = conf->send_proxy || o->is_transparent;
+	c->is_single_use =
+		c->is_private && (has_other_addresses(s) || conf->pp2_opts & PP2_OPT_UNIQUE_ID);
 	counters_mine(&s->srv->counters)->connect++;
 	counters_mine(&s->be->rt->be_counters)->connect++;
 	return c;
@@ -304,16 +323,15 @@ static int prepare_request(struct stream *s)
 
 static void remember_server(struct stream *s)
 {
-	if (!s->is_http || !px_opt(s->be, PO_PREFER_LAST) || s->sess->last_srv == s->srv)
-		return;
-	server_unref(&s->sess->last_srv);
-	s->sess->last_srv = server_ref(s->srv);
+	if (s->is_http && (s->sess->prefers_last || px_opt(s->be, PO_PREFER_LAST)))
+		session_set_last(s->sess, s->srv);
 }
 
 void connect_init(void)
 {
 	mux_h1 = mux_find("h1");
 	mux_raw = mux_find("raw");
+	own_init(mux_h1);
 }
 
 /* Gives the connection to its mux and the request to it. 0 or -errno. */
@@ -328,6 +346,7 @@ static int begin_exchange(struct stream *s, struct conn *c, const struct server_
 		return -ENOMEM;
 	}
 	s->env.bc = c;
+	c->owner = s->sess;
 	r = conf->send_proxy && !s->conn_was_reused ? send_proxy_header(s, conf) : 0;
 	if (r == 0 && s->is_http)
 		r = prepare_request(s);

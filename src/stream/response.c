@@ -178,6 +178,31 @@ static enum step send_response(struct stream *s, struct http_msg *m)
 	return STEP_NEXT;
 }
 
+/* Does a server ask for a login that holds for the connection? */
+static bool binds_connection(const struct http_msg *m)
+{
+	struct slice name = slice_of(m->status == 401 ? "www-authenticate" : "proxy-authenticate");
+	struct http_field *f = NULL;
+
+	while ((f = http_find(m, name, f))) {
+		struct slice v = http_value(f);
+
+		if ((v.len >= 9 && strncasecmp(v.ptr, "negotiate", 9) == 0) ||
+			(v.len >= 4 && strncasecmp(v.ptr, "ntlm", 4) == 0))
+			return true;
+	}
+	return false;
+}
+
+/* The client's next requests go to the same server, over a connection that nobody else uses. */
+static void note_login(struct stream *s, const struct http_msg *m)
+{
+	s->sess->prefers_last = true;
+	session_set_last(s->sess, s->srv);
+	if (binds_connection(m))
+		s->backend->conn->is_private = true;
+}
+
 /* The first look at a final head. */
 static void note_response(struct stream *s, struct http_msg *m)
 {
@@ -186,6 +211,8 @@ static void note_response(struct stream *s, struct http_msg *m)
 	s->t.data = stream_elapsed_ms(s);
 	s->status = m->status;
 	s->server_ms = now_ms();
+	if (m->status == 401 || m->status == 407)
+		note_login(s, m);
 }
 
 /* The server's first bytes, kept for rules. Return: no more can come (end, or full). */

@@ -216,6 +216,14 @@ static void count_session(struct session *sess)
 		counters_mine(&sess->listener->counters)->cum_sess++;
 }
 
+void session_set_last(struct session *sess, struct server *srv)
+{
+	if (sess->last_srv == srv)
+		return;
+	server_unref(&sess->last_srv);
+	sess->last_srv = server_ref(srv);
+}
+
 /* The connection ends: its mux, or who turned it away, calls this before conn_free(). */
 static void session_closed(struct conn *c)
 {
@@ -232,6 +240,7 @@ static void session_closed(struct conn *c)
 	atomic_fetch_sub_explicit(&lb_thread->n_conns, 1, memory_order_relaxed);
 	give_back(sess->listener, sess->fe_rt);
 	server_unref(&sess->last_srv);
+	own_close_all(sess);
 	vars_fini(&sess->vars);
 	if (sess->last_conf)
 		config_drop(sess->last_conf->fe->config);
@@ -474,6 +483,7 @@ static void accepted(struct conn *c)
 		return;
 	}
 	sess->is_counted_li = px_opt(bc->fe, PO_SOCKET_STATS);
+	sess->max_own_conns = bc->fe->max_own_conns;
 	count_accept(sess, sess->is_counted_li);
 	if (!run_rules(sess, bc, &bc->fe->tcp_req_conn, true))
 		turn_away(c);

@@ -476,6 +476,7 @@ static void begin_bad_request(struct stream *s)
 	if ((s->client->flags & EP_F_ABORTED) && !s->client->wire_in) {
 		/* It came and went without a word, and gets none. */
 		s->status = s->client->bad_status;
+		stream_count_response(s, s->status);
 		stream_set_end(s, bad_request_end(s->client), FIN_REQ);
 		stream_set_phase(s, SP_DONE);
 		return;
@@ -666,9 +667,10 @@ static bool server_conn_idle(struct conn *c)
 	struct server *srv = c->server;
 	const struct server_conf *conf = atomic_load_explicit(&srv->conf, memory_order_acquire);
 
-	if (!conf || c->is_private || conf->px->reuse == REUSE_NEVER ||
-		conf->px->conn_mode != HTTP_KAL)
+	if (!conf || !server_is_usable(srv) || conf->px->conn_mode != HTTP_KAL)
 		return false;
+	if (c->is_private || conf->px->reuse == REUSE_NEVER)
+		return own_put(c->owner, c);
 	return idle_put(c, conf);
 }
 

@@ -2,6 +2,7 @@
 /*
  * The parts of the stream module.
  *
+ *   own_conn.c  server connections that a session keeps for itself
  *   session.c   accepted connections: limits, connection rules, PROXY header, start of the mux
  *   stream.c    birth and death of a stream, the phase machine, timers
  *   request.c   phases up to the choice of the backend, and fields added to requests
@@ -102,5 +103,14 @@ void reply_release(struct stream *s);
 
 /* session.c */
 void session_init(void);
+void session_set_last(struct session *sess, struct server *srv);
+
+/* own_conn.c */
+void own_init(const struct mux_ops *h1);
+/* Keeps an idle connection for the session. false: it is not to be kept; it stays the caller's. */
+bool own_put(struct session *sess, struct conn *c);
+/* One to that server; NULL: none. It is the caller's. */
+struct conn *own_take(struct session *sess, const struct server *srv);
+void own_close_all(struct session *sess);
 
 #endif

@@ -50,7 +50,8 @@ struct conn {
 		struct listener *listener; /* accepted: holds a reference */
 		struct server *server;	   /* connected: holds a reference */
 	};
-	void *owner;		/* session (frontend side) or check */
+	void *owner;		/* session (frontend side, and server side while it serves one) or check */
+	struct conn *next_own;	/* server side: the next of those that wait with the same session */
 	uint32_t id;		/* unique among this worker's; for traces */
 	uint16_t error_errno;
 	uint8_t error;		/* enum conn_err */
@@ -63,6 +64,7 @@ struct conn {
 	bool is_shut_write : 1;
 	bool is_reused : 1;	/* server side: has carried a request before */
 	bool is_private : 1;	/* server side: bound to one client; never shared */
+	bool is_single_use : 1;	/* server side: introduced with what holds for one request only */
 	bool rcvd_proxy : 1;	/* addresses come from a PROXY header */
 	bool has_lingered : 1;	/* nolinger was set: close resets */
 	bool is_transparent : 1;

@@ -99,6 +99,7 @@ struct proxy {
 	unsigned n_binds;
 	uint32_t maxconn;	/* 0: the global one */
 	uint32_t backlog, rate_limit_sess;
+	uint32_t max_own_conns;	/* server connections that a client connection keeps for itself */
 	const char *default_backend_name;
 	const struct cfg_line *default_backend_line;
 	struct proxy *default_backend;

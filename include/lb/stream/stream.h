@@ -30,7 +30,10 @@ struct session {
 	uint32_t n_requests;
 	uint32_t handshake_ms;		/* %Th */
 	int64_t idle_since_us;		/* monotonic: end of the handshake or of the last request */
-	struct server *last_srv;	/* option prefer-last-server; holds a reference; NULL: none */
+	struct server *last_srv;	/* where prefer-last-server or a login binds it; holds a reference; NULL: none */
+	bool prefers_last;		/* a server has asked for a login (401, 407) */
+	struct conn *own_conns;		/* server connections that wait with it, newest first; owned */
+	uint32_t n_own_conns, max_own_conns;
 	bool is_counted_li;		/* option socket-stats: its listener counts as well */
 	struct list node;		/* the worker's sessions */
 	struct vars vars;
