@@ -511,6 +511,75 @@ def blocked_log():
     os.close(w)
 
 
+def no_memory():
+    """Every twentieth allocation fails: requests fail, nothing else does, and afterwards all is as before."""
+    port, tcp, origin, echo = free_port(), free_port(), Origin("o"), Origin("e", "--echo")
+    config = (DEFAULTS.replace("30s", "2s") + """frontend f
+  bind 127.0.0.1:%d
+  option forwardfor
+  http-request set-header X-Path %%[path]-%%[src]
+  http-request set-var(txn.path) path
+  http-request redirect location /elsewhere if { path /redirect }
+  default_backend b
+backend b
+  option http-buffer-request
+  server s0 %s check inter 100ms
+  server s1 %s check inter 100ms maxconn 3
+listen t
+  mode tcp
+  bind 127.0.0.1:%d
+  server e %s
+""") % (port, origin.addr, origin.addr, tcp, echo.addr)
+    lb = Lb(config)
+    head = lb.head
+    lb.head = head.replace("global\n", "global\n  tune.fail-alloc 5\n")
+    lb.write(config)
+    assert "Success=1" in lb.ask("reload")
+    end = time.monotonic() + 3
+    statuses = {}
+
+    def talk(i):
+        if i % 4 == 0:
+            s = socket.create_connection(("127.0.0.1", tcp), 5)
+            s.sendall(b"x" * 10000)
+            s.recv(1)
+            s.close()
+            return
+        with Http(port, timeout=5) as c:
+            for path in ("/a", "/bytes/100000", "/chunked/100000", "/redirect"):
+                status = c.get(path, "".join("X-%d: value\r\n" % n for n in range(30)))[0]
+                statuses[status] = statuses.get(status, 0) + 1
+            c.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 30000\r\n\r\n" + b"y" * 30000)
+            c.body(c.head()[1])
+
+    def client(i):
+        while time.monotonic() < end:
+            try:
+                talk(i)
+            except (OSError, EOFError):
+                pass
+            assert lb.is_running(), lb.output()
+
+    in_parallel(8, client)
+    assert statuses.get(200, 0) > 100, statuses
+    lb.head = head
+    lb.write(config)
+
+    def is_well():
+        try:
+            return "Success=1" in lb.ask("reload")
+        except OSError:
+            return False
+
+    wait_for(is_well, "a reload without failures")
+    assert int(lb.info("PoolFailed")) > 100
+    for _ in range(20):
+        assert get(port)[0] == 200
+    wait_for(lambda: lb.info("CurrConns") == "0" and not lb.ask("show sess").strip(), "all connections end")
+    print(statuses)
+    lb.finish()
+
+
 def stdout_gone():
     """Standard output and error are closed pipes."""
     r, w = os.pipe()
