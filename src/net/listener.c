@@ -204,6 +204,19 @@ static void retry_fired(struct timer *t)
 	resume(LB_CONTAINER_OF(t, struct listener_worker, retry));
 }
 
+/*
+ * Who gives room back looks for those who wait after it has done so; who waits looks for room once
+ * more after it can be seen to wait. Thus one of the two finds the other.
+ */
+static void wait_for_room(struct listener_worker *lw, uint32_t retry_ms)
+{
+	suspend(lw, retry_ms);
+	if (retry_ms || !listener_upper.reserve(lw->listener, &retry_ms))
+		return;
+	listener_upper.unreserve(lw->listener);
+	resume(lw);
+}
+
 /* Once a second is enough for the operator, who has to raise a limit. */
 static void tell_shortage(const struct listener *l, int err)
 {
@@ -258,7 +271,7 @@ static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc, i
 	int fd;
 
 	if (!listener_upper.reserve(l, &retry_ms)) {
-		suspend(lw, retry_ms);
+		wait_for_room(lw, retry_ms);
 		return false;
 	}
 	fd = accept4(from, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
@@ -474,6 +487,6 @@ void listener_stop(struct listener *l)
 
 void listener_room(struct listener *l)
 {
-	if (LB_UNLIKELY(atomic_load_explicit(&l->n_waiting, memory_order_relaxed) > 0))
+	if (LB_UNLIKELY(atomic_load(&l->n_waiting) > 0))
 		send_order(l, ORDER_ROOM);
 }

@@ -167,9 +167,11 @@ static void point_kept(const struct config *c)
 		for (unsigned j = 0; j < c->proxies[i]->n_binds; j++) {
 			struct bind_conf *bc = c->proxies[i]->binds[j];
 
-			if (bc->listener)
-				atomic_store_explicit(
-					&bc->listener->conf, bc, memory_order_release);
+			if (!bc->listener)
+				continue;
+			atomic_store_explicit(
+				&bc->listener->conf, bc, memory_order_release);
+			listener_room(bc->listener); /* a limit may have been raised */
 		}
 }
 

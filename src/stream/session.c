@@ -89,15 +89,16 @@ static bool over_process_rate(void)
 /* One more below @limit (0: none). */
 static bool try_add(atomic_uint *n, uint32_t limit)
 {
-	if (atomic_fetch_add_explicit(n, 1, memory_order_relaxed) < limit || !limit)
+	if (atomic_fetch_add(n, 1) < limit || !limit)
 		return true;
-	atomic_fetch_sub_explicit(n, 1, memory_order_relaxed);
+	atomic_fetch_sub(n, 1);
 	return false;
 }
 
+/* Ordered before a look at who waits: see wait_for_room() of listener.c. */
 static void drop_one(atomic_uint *n)
 {
-	atomic_fetch_sub_explicit(n, 1, memory_order_relaxed);
+	atomic_fetch_sub(n, 1);
 }
 
 /*
