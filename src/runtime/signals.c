@@ -18,6 +18,8 @@
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#define RELOAD_LINES_LOGGED 30
+
 static struct watch signal_watch = { .fd = -1 };
 
 /* --- SIGHUP --- */
@@ -138,13 +140,28 @@ static void log_frontends(const char *what)
 
 /* --- dispatch --- */
 
-/* What a reload by signal had to say goes where the operator can see it. */
+/* The first lines: a file that is wrong all over must not flood the log. */
+static void log_lines(struct slice text)
+{
+	for (int i = 0; i < RELOAD_LINES_LOGGED && text.len; i++) {
+		const char *end = memchr(text.ptr, '\n', text.len);
+		size_t len = end ? (size_t)(end - text.ptr) : text.len;
+
+		log_process(3, "%.*s", (int)len, text.ptr);
+		text = slice_make(text.ptr + len + !!end, text.len - len - !!end);
+	}
+}
+
+/* What a reload by signal had to say goes where the operator can see it; a daemon has no stderr. */
 static void reload_by_signal(void)
 {
 	struct strbuf reply = STRBUF_INIT;
+	bool failed = lb_reload(&reply) < 0;
 
-	if (lb_reload(&reply) < 0 || lb_process.args.verbose)
+	if (failed || lb_process.args.verbose)
 		fwrite(reply.ptr, 1, reply.len, stderr);
+	if (failed)
+		log_lines(slice_make(reply.ptr, reply.len));
 	strbuf_fini(&reply);
 }
 

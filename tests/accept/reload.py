@@ -236,6 +236,24 @@ def refused():
     lb.finish()
 
 
+def refused_by_signal():
+    """A daemon has no stderr: the reasons go to the log."""
+    port, path = free_port(), os.path.join(folder(), "log")
+    log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+    log.bind(path)
+    log.settimeout(5 * SLOW)
+    good = DEFAULTS + "frontend web\n  bind 127.0.0.1:%d\n  http-request return status 200\n" % port
+    lb = Lb(good, extra_global="  log %s local0" % path)
+    lb.write(good.replace("timeout client", "timeut client"))
+    lb.signal("SIGUSR2")
+    text = ""
+    while "nothing was changed" not in text:
+        text += log.recv(2000).decode() + "\n"
+    assert "Reload failed" in text and re.search(r"lb.cfg:\d+:\d+: error: .*'timeut'", text), text
+    assert get(port)[0] == 200
+    lb.finish()
+
+
 def many_at_once():
     """Signals faster than reloads, and orders on several sockets at once."""
     port, origin = free_port(), Origin("o")
