@@ -39,8 +39,10 @@ static void LB_NORETURN registry_die(const char *what, const char *name)
 
 static void *need_memory(void *p)
 {
-	if (!p)
-		registry_die("out of memory at", "start");
+	if (!p) {
+		fprintf(stderr, "lb: out of memory at start-up\n");
+		exit(EXIT_FAILURE);
+	}
 	return p;
 }
 

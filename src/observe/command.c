@@ -64,7 +64,10 @@ void cmd_registry_init(void)
 	free(sorted);
 	n_sorted = 0;
 	sorted = calloc(n + 1, sizeof(*sorted));
-	LB_ASSERT(sorted);
+	if (!sorted) {
+		fprintf(stderr, "lb: out of memory at start-up\n");
+		exit(EXIT_FAILURE);
+	}
 	LB_REGISTRY_FOREACH(cmd, it)
 	{
 		const struct cmd_table *t = *it;

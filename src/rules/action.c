@@ -58,8 +58,8 @@ void action_registry_init(void)
 	actions = calloc(n ? n : 1, sizeof(*actions));
 	n_actions = 0;
 	if (!actions) {
-		fprintf(stderr, "out of memory\n");
-		abort();
+		fprintf(stderr, "lb: out of memory at start-up\n");
+		exit(EXIT_FAILURE);
 	}
 	LB_REGISTRY_FOREACH(action, it)
 	{

@@ -18,6 +18,7 @@
 #include "sample_priv.h"
 
 #include <lb/core/clock.h>
+#include <lb/core/thread.h>
 #include <lb/observe/counters.h>
 
 #include <stdlib.h>
@@ -110,16 +111,22 @@ static void code_free(struct regex *re)
 	pcre2_code_free(re->code);
 }
 
+static void room_fini(struct thread *t)
+{
+	pcre2_match_data_free(room.data);
+	pcre2_match_context_free(room.context);
+	pcre2_jit_stack_free(room.stack);
+	room = (struct match_room){ 0 };
+}
+LB_REGISTER_THREAD_FINI(room_fini);
+
 static bool room_init(void)
 {
 	room.data = pcre2_match_data_create(MAX_GROUPS, NULL);
 	room.context = pcre2_match_context_create(NULL);
 	room.stack = pcre2_jit_stack_create(32 * 1024, JIT_STACK_MAX, NULL);
 	if (!room.data || !room.context || !room.stack) {
-		pcre2_match_data_free(room.data);
-		pcre2_match_context_free(room.context);
-		pcre2_jit_stack_free(room.stack);
-		room = (struct match_room){ 0 };
+		room_fini(NULL);
 		return false;
 	}
 	pcre2_set_depth_limit(room.context, DEPTH_LIMIT);

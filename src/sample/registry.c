@@ -120,7 +120,7 @@ static void *need_array(size_t n)
 
 	if (!v) {
 		fputs("lb: out of memory at start-up\n", stderr);
-		abort();
+		exit(EXIT_FAILURE);
 	}
 	return v;
 }
