@@ -113,6 +113,7 @@ void config_free(struct config **cp)
 		return;
 	LB_ASSERT(c->magic == CONFIG_MAGIC);
 	config_detach(c);
+	sample_release(&c->arena);
 	arena_fini(&c->arena);
 	c->magic = 0;
 	free(c);
