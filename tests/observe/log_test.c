@@ -296,7 +296,7 @@ static void test_reconnects(void **state)
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
 	struct log_conf lc = { 0 };
 	struct line l;
-	char text[64], got[16];
+	char text[sizeof(sa.sun_path) + 32], got[16];
 	int fd;
 
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "/tmp/lb-log-test-%d", getpid());
