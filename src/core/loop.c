@@ -25,9 +25,10 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define MAIL_PER_TURN 1024 /* so that mail which answers itself starves nobody */
-#define MEASURE_US    1000000
-#define EDGE_EVENTS   (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
+#define MAIL_PER_TURN  1024 /* so that mail which answers itself starves nobody */
+#define MEASURE_US     1000000
+#define FULL_TURNS_MAX 4 /* turns in a row that put timers off */
+#define EDGE_EVENTS    (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 /* --- mailbox --- */
 
@@ -306,7 +307,11 @@ void loop_turn(struct loop *l, bool may_sleep)
 	LB_ASSERT(n >= 0);
 	l->n_polls++;
 	l->n_events += (uint64_t)n;
-	wheel_run(&l->wheel, now_ms());
+	/* More events than fit: those that wait may be what a timer that is due waits for. */
+	if (n < l->max_events || ++l->n_full_turns >= FULL_TURNS_MAX) {
+		l->n_full_turns = 0;
+		wheel_run(&l->wheel, now_ms());
+	}
 	run_tasks(l);
 	bury_all(l);
 	if (lb_thread && l == &lb_thread->loop)

@@ -80,6 +80,7 @@ struct loop {
 	int max_events;     /* tune.maxpollevents */
 	int runqueue_depth; /* tune.runqueue-depth */
 	bool is_stopping;
+	uint8_t n_full_turns; /* in a row: as many events as max_events */
 	/* statistics, this thread writes, others read relaxed */
 	uint64_t n_turns, n_polls, n_events;
 	uint64_t n_wakeups;        /* tasks woken */
