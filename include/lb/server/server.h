@@ -82,7 +82,7 @@ struct server {
 	uint32_t magic;
 	char *name;				  /* [const] */
 	struct proxy_rt *be;			  /* [const] borrowed: the backend holds its servers */
-	uint32_t puid;				  /* [control] its id in the configuration */
+	atomic_uint puid;			  /* [atomic] its id in the configuration; control writes */
 	_Atomic(const struct server_conf *) conf; /* [rcu] of the generation in force; NULL: removed */
 	_Atomic(struct srv_addr *) addr;	  /* [rcu] */
 	atomic_uint refs;			  /* [atomic] connections, streams, configurations, sets */
