@@ -50,20 +50,26 @@ static struct conn *server_conn(const struct smp_env *env)
 	return env->strm && env->strm->backend ? env->strm->backend->conn : NULL;
 }
 
+static void put_hex(struct strbuf *out, const void *bytes, size_t n)
+{
+	const uint8_t *b = bytes;
+
+	for (size_t i = 0; i < n; i++)
+		strbuf_printf(out, "%02X", b[i]);
+}
+
 static void put_ip(struct strbuf *out, const struct addr *a, unsigned flags)
 {
 	char text[ADDR_STRLEN];
-	const uint8_t *b = (const uint8_t *)&a->v4;
 
 	if (!a || a->family == 0)
 		put_text(out, SLICE(""), flags);
 	else if (a->family == AF_UNIX)
 		put_text(out, SLICE("unix"), flags);
 	else if ((flags & LF_HEX) && a->family == AF_INET)
-		strbuf_printf(out, "%02X%02X%02X%02X", b[0], b[1], b[2], b[3]);
+		put_hex(out, &a->v4, sizeof(a->v4));
 	else if (flags & LF_HEX)
-		for (int i = 0; i < 16; i++)
-			strbuf_printf(out, "%02X", a->v6.s6_addr[i]);
+		put_hex(out, &a->v6, sizeof(a->v6));
 	else
 		put_text(out, slice_of(addr_put(a, text, sizeof(text))), flags);
 }
