@@ -10,6 +10,8 @@
  * on the worker that carries the request. crypt_r() works in memory of the thread's own.
  */
 #include <lb/http/userlist.h>
+
+#include <lb/core/thread.h>
 #include <lb/sample/sample.h>
 
 #include <crypt.h>
@@ -41,7 +43,7 @@ struct userlist {
 	const struct cfg_line *line;
 };
 
-/* [owner] this thread's work area of crypt_r(), made on first use, kept for good */
+/* [owner] this thread's work area of crypt_r(), made on first use, kept until it ends */
 static __thread struct crypt_data *crypt_area;
 
 static struct list *lists(struct cfg_parser *p)
@@ -96,6 +98,15 @@ static bool same_text(const char *a, size_t alen, struct slice b)
 		diff |= (unsigned char)(b.ptr[i] ^ (alen ? a[i % alen] : 1));
 	return diff == 0;
 }
+
+static void crypt_fini(struct thread *t)
+{
+	if (crypt_area)
+		explicit_bzero(crypt_area, sizeof(*crypt_area));
+	free(crypt_area);
+	crypt_area = NULL;
+}
+LB_REGISTER_THREAD_FINI(crypt_fini);
 
 static bool hash_matches(const char *hash, struct slice pass)
 {
