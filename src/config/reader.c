@@ -60,7 +60,8 @@ static void begin_section(struct cfg_parser *p, const struct cfg_section *s)
 		p->reader->is_skipping = true;
 		return;
 	}
-	if (s->begin(p, &args, s) < 0 || !p->obj)
+	(void)!s->begin(p, &args, s); /* what is wrong has been reported */
+	if (!p->obj)
 		p->reader->is_skipping = true;
 }
 

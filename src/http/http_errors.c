@@ -47,24 +47,36 @@ static struct list *sections(struct cfg_parser *p)
 	return p->http_errors;
 }
 
+static struct http_errors_section *section_new(struct cfg_parser *p, const char *name)
+{
+	struct http_errors_section *s = ARENA_NEW(p->arena, struct http_errors_section);
+
+	if (!s) {
+		cfg_error(p, NULL, "out of memory");
+		return NULL;
+	}
+	s->name = name;
+	s->line = p->line;
+	list_init(&s->node);
+	list_init(&s->refs);
+	return s;
+}
+
 static struct http_errors_section *section_get(struct cfg_parser *p, const struct cfg_word *w)
 {
 	struct list *all = sections(p);
 	struct http_errors_section *s;
 
-	if (all)
-		list_for_each(s, all, node)
-			if (!strcmp(s->name, w->str))
-				return s;
-	s = all ? ARENA_NEW(p->arena, struct http_errors_section) : NULL;
-	if (!s) {
+	if (!all) {
 		cfg_error(p, NULL, "out of memory");
 		return NULL;
 	}
-	s->name = w->str;
-	s->line = p->line;
-	list_init(&s->refs);
-	list_append(all, &s->node);
+	list_for_each(s, all, node)
+		if (!strcmp(s->name, w->str))
+			return s;
+	s = section_new(p, w->str);
+	if (s)
+		list_append(all, &s->node);
 	return s;
 }
 
@@ -238,24 +250,38 @@ int http_errors_resolve(struct cfg_parser *p)
 
 /* --- the section --- */
 
-static int section_begin(struct cfg_parser *p, struct cfg_args *args, const struct cfg_section *sec)
+static int check_section_name(struct cfg_parser *p, const struct cfg_word *w)
 {
-	const struct cfg_word *w = cfg_need(p, args, "a name");
-	struct http_errors_section *s;
-
-	p->obj = NULL;
-	if (!w || cfg_no_more(p, args) != 0)
-		return -1;
 	for (uint32_t i = 0; i < w->len; i++)
 		if (!isalnum((unsigned char)w->str[i]) && !strchr("-_.:", w->str[i]))
 			return cfg_error_at(p, w, i, 1,
 				"the character '%c' is not allowed in a name", w->str[i]);
+	return 0;
+}
+
+/* The section that the line opens; NULL: its name is bad (reported). */
+static struct http_errors_section *section_define(struct cfg_parser *p, struct cfg_args *args)
+{
+	const struct cfg_word *w = cfg_need(p, args, "a name");
+	struct http_errors_section *s;
+
+	if (!w || cfg_no_more(p, args) != 0 || check_section_name(p, w) < 0)
+		return NULL;
 	s = section_get(p, w);
-	if (!s)
-		return -1;
-	if (s->is_defined) {
+	if (s && s->is_defined) {
 		cfg_error(p, w, "there is another http-errors section '%s'", w->str);
 		cfg_note(p, s->line, NULL, "first defined here");
+		return NULL;
+	}
+	return s;
+}
+
+static int section_begin(struct cfg_parser *p, struct cfg_args *args, const struct cfg_section *sec)
+{
+	struct http_errors_section *s = section_define(p, args);
+
+	if (!s) { /* its lines are checked whatever is wrong with this one */
+		p->obj = section_new(p, "");
 		return -1;
 	}
 	s->is_defined = true;

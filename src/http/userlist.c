@@ -150,27 +150,28 @@ static int section_begin(struct cfg_parser *p, struct cfg_args *args, const stru
 {
 	const struct cfg_word *w = cfg_need(p, args, "a name");
 	struct list *all = lists(p);
-	struct userlist *ul;
+	bool bad = !w || cfg_no_more(p, args) != 0;
+	struct userlist *ul, *first;
 
 	p->obj = NULL;
-	if (!w || cfg_no_more(p, args) != 0)
-		return -1;
-	ul = userlist_find(p, slice_make(w->str, w->len));
-	if (ul) {
+	first = w ? userlist_find(p, slice_make(w->str, w->len)) : NULL;
+	if (first) {
 		cfg_error(p, w, "there is another userlist '%s'", w->str);
-		cfg_note(p, ul->line, NULL, "first defined here");
-		return -1;
+		cfg_note(p, first->line, NULL, "first defined here");
 	}
 	ul = all ? ARENA_NEW(p->arena, struct userlist) : NULL;
 	if (!ul)
 		return cfg_error(p, NULL, "out of memory");
-	ul->name = w->str;
+	ul->name = w ? w->str : "";
 	ul->line = p->line;
 	list_init(&ul->users);
 	list_init(&ul->groups);
+	list_init(&ul->node);
+	p->obj = ul; /* its lines are checked whatever is wrong with this one */
+	if (!w || first)
+		return -1;
 	list_append(all, &ul->node);
-	p->obj = ul;
-	return 0;
+	return bad ? -1 : 0;
 }
 
 /* The next name of a comma-separated list from *pos on. */

@@ -188,27 +188,30 @@ static int begin_defaults(struct cfg_parser *p, struct cfg_args *args, const str
 	struct config *c = p->config;
 	const struct cfg_word *name = cfg_peek(args);
 	struct proxy *def, *px, **grown;
+	bool bad;
 
 	p->obj = NULL;
 	if (name && strcmp(name->str, "from") != 0)
 		cfg_next(args);
 	else
 		name = NULL;
-	if (name && check_name(p, name) < 0)
-		return -1;
+	bad = name && check_name(p, name) < 0;
 	def = parse_from(p, args, builtin_defaults(p));
-	if (!def)
-		return -1;
-	px = px_new(p, def, name ? name->str : "", CFG_DEF | (name ? CFG_DEF_NAMED : 0));
+	if (!def) {
+		bad = true;
+		def = builtin_defaults(p);
+	}
+	px = def ? px_new(p, def, name ? name->str : "", CFG_DEF | (name ? CFG_DEF_NAMED : 0))
+		 : NULL;
 	grown = px_push(p, c->defaults, c->n_defaults, sizeof(*grown));
 	if (!px || !grown)
-		return -1;
+		return px_no_memory(p);
 	c->defaults = grown;
 	c->defaults[c->n_defaults++] = px;
 	c->index->last_defaults = px;
 	p->caps = px->caps;
 	p->obj = px;
-	return 0;
+	return bad ? -1 : 0;
 }
 
 /* Rules for connections say nothing to a backend, those for responses nothing to a frontend. */
@@ -234,22 +237,19 @@ static int begin_proxy(struct cfg_parser *p, struct cfg_args *args, const struct
 	struct config *c = p->config;
 	const struct cfg_word *name = cfg_need(p, args, "a name");
 	struct proxy *def, *px, **grown;
-	int bad;
+	bool has_name, has_defaults;
 
 	p->obj = NULL;
-	if (!name)
-		return -1;
-	bad = check_name(p, name) < 0 || check_unique(p, name, s->caps) < 0;
+	has_name = name && check_name(p, name) == 0 && check_unique(p, name, s->caps) == 0;
 	def = parse_from(p, args, c->index->last_defaults);
-	if (!def || check_fit(p, name, def, s->caps) < 0) {
-		bad = -1;
+	has_defaults = def && (!name || check_fit(p, name, def, s->caps) == 0);
+	if (!has_defaults)
 		def = builtin_defaults(p);
-	}
-	px = def ? px_new(p, def, name->str, s->caps) : NULL;
+	px = def ? px_new(p, def, name ? name->str : "", s->caps) : NULL;
 	if (!px)
 		return px_no_memory(p);
-	p->obj = px; /* its lines are checked even when its name is bad */
-	if (bad)
+	p->obj = px; /* its lines are checked whatever is wrong with this one */
+	if (!has_name)
 		return -1;
 	grown = px_push(p, c->proxies, c->n_proxies, sizeof(*grown));
 	if (!grown || config_add(p, px) < 0)
@@ -257,7 +257,7 @@ static int begin_proxy(struct cfg_parser *p, struct cfg_args *args, const struct
 	c->proxies = grown;
 	px->index = c->n_proxies;
 	c->proxies[c->n_proxies++] = px;
-	return 0;
+	return has_defaults ? 0 : -1;
 }
 
 /* --- closing --- */

@@ -232,7 +232,8 @@ struct cfg_section {
 	const char *name; /* "backend" */
 	enum cfg_scope scope;
 	uint32_t caps; /* CFG_FE etc. for proxies */
-	/* Opens: args stand behind the section word. Sets parser->obj. NULL obj: lines are skipped. */
+	/* Opens: args stand behind the section word. Sets parser->obj, also when something about the
+	 * section line is wrong (reported, -1), so that its lines are checked. NULL obj: they are skipped. */
 	int (*begin)(struct cfg_parser *p, struct cfg_args *args, const struct cfg_section *s);
 	int (*end)(struct cfg_parser *p);
 	const char *usage, *help;
