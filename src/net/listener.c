@@ -15,6 +15,7 @@
 #include <lb/core/pool.h>
 #include <lb/core/rcu.h>
 #include <lb/core/tune.h>
+#include <lb/net/sock_path.h>
 #include <lb/observe/log.h>
 
 #include <errno.h>
@@ -84,6 +85,7 @@ static void free_dead(struct listener *l)
 	counter_set_fini(&l->counters);
 	if (l->owns_path)
 		free((char *)l->addr.path);
+	sock_path_fini(&l->file);
 	free(l->workers);
 	free(l->fds);
 	free(l->key);
@@ -438,9 +440,20 @@ int listener_workers_init(struct listener *l)
 	return 0;
 }
 
+void listener_share(struct listener *l)
+{
+	l->is_shared = true;
+	sock_path_share(&l->file);
+}
+
 void listener_start(struct listener *l)
 {
+	int r;
+
 	LB_ASSERT_CONTROL();
+	r = sock_path_place(&l->file);
+	if (r < 0)
+		log_process(0, "Cannot move a socket to %s: %s.", l->file.path, strerror(-r));
 	if (atomic_exchange(&l->state, LI_READY) == LI_NEW)
 		atomic_store(&l->n_serving, lb_n_workers);
 	if (l->listens_late && listener_retake_port(l) < 0)
@@ -476,8 +489,7 @@ void listener_stop(struct listener *l)
 	if (before == LI_CLOSED)
 		return;
 	list_del(&l->node);
-	if (l->addr.family == AF_UNIX && !l->addr.abns && !l->is_inherited)
-		unlink(l->addr.path);
+	sock_path_remove(&l->file);
 	if (before == LI_NEW)
 		close_unserved(l);
 	else

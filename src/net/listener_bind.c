@@ -7,14 +7,13 @@
 #include "listener_priv.h"
 
 #include <lb/core/tune.h>
+#include <lb/net/handed.h>
+#include <lb/net/sock_path.h>
 
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define DEFAULT_BACKLOG 4096
@@ -63,22 +62,28 @@ static void set_buffers(int fd)
 		set_int(fd, SOL_SOCKET, SO_RCVBUF, (int)lb_tune.rcvbuf_client);
 }
 
+static const char *set_transparent(int fd, const struct bind_conf *bc)
+{
+	bool is_v6 = bc->spec.addr.family == AF_INET6;
+	int one = 1;
+
+	if (setsockopt(fd, is_v6 ? IPPROTO_IPV6 : IPPROTO_IP,
+		    is_v6 ? IPV6_TRANSPARENT : IP_TRANSPARENT, &one, sizeof(one)) < 0 &&
+		setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) < 0)
+		return "cannot make the socket transparent";
+	return NULL;
+}
+
 static const char *set_ip_options(int fd, const struct bind_conf *bc)
 {
 	int family = bc->spec.addr.family;
+	const char *why = bc->transparent ? set_transparent(fd, bc) : NULL;
 
 	set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1);
 	if (family == AF_INET6 && (bc->v6only || bc->v4v6))
 		set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, bc->v6only);
-	if (bc->transparent) {
-		int one = 1;
-		int level = family == AF_INET6 ? IPPROTO_IPV6 : IPPROTO_IP;
-		int opt = family == AF_INET6 ? IPV6_TRANSPARENT : IP_TRANSPARENT;
-
-		if (setsockopt(fd, level, opt, &one, sizeof(one)) < 0 &&
-			setsockopt(fd, IPPROTO_IP, IP_FREEBIND, &one, sizeof(one)) < 0)
-			return "cannot make the socket transparent";
-	}
+	if (why)
+		return why;
 	if (bc->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bc->interface,
 				     strlen(bc->interface) + 1) < 0)
 		return "cannot bind to the interface";
@@ -128,45 +133,36 @@ static const char *open_ip(
 	return NULL;
 }
 
-/* A socket file that nobody listens on any more is in the way; a living one is replaced as HAProxy
- * does. */
-static const char *open_unix(const struct bind_conf *bc, int *fd_out)
+static const char *open_unix(const struct bind_conf *bc, struct listener *l, int *fd_out)
 {
 	struct sockaddr_storage ss;
-	struct addr a = bc->spec.addr;
-	socklen_t len;
-	char tmp[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	socklen_t len = addr_to_sockaddr(&bc->spec.addr, &ss);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	*fd_out = fd;
 	if (fd < 0)
 		return "cannot create the socket";
 	set_buffers(fd);
-	if (!a.abns) {
-		if (snprintf(tmp, sizeof(tmp), "%s.%d.tmp", a.path, getpid()) >= (int)sizeof(tmp))
-			return "the socket's path is too long";
-		unlink(tmp);
-		a.path = tmp;
-	}
-	len = addr_to_sockaddr(&a, &ss);
-	if (bind(fd, (struct sockaddr *)&ss, len) < 0)
-		return "cannot bind the socket";
-	if (a.abns)
-		return NULL;
-	if ((bc->unix_uid != UINT32_MAX || bc->unix_gid != UINT32_MAX) &&
-		chown(tmp, bc->unix_uid, bc->unix_gid) < 0) {
-		unlink(tmp);
-		return "cannot change the owner of the socket";
-	}
-	if (bc->unix_mode != UINT32_MAX && chmod(tmp, bc->unix_mode) < 0) {
-		unlink(tmp);
-		return "cannot change the mode of the socket";
-	}
-	if (rename(tmp, bc->spec.addr.path) < 0) {
-		unlink(tmp);
-		return "cannot put the socket in its place";
-	}
-	return NULL;
+	if (!bc->spec.addr.abns)
+		return sock_path_bind(&l->file, fd, bc);
+	return bind(fd, (struct sockaddr *)&ss, len) < 0 ? "cannot bind the socket" : NULL;
+}
+
+/*
+ * What the process to be replaced has given us, with what it may have set differently. The queue of
+ * connections comes along, which is the point: nobody is refused between the two.
+ */
+static const char *use_handed(const struct bind_conf *bc, struct listener *l, int fd)
+{
+	set_buffers(fd);
+	if (bc->spec.kind != ADDR_INET)
+		return bc->spec.addr.abns ? NULL : sock_path_adopt(&l->file, bc);
+	set_int(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+	set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 0);
+	set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, 0);
+	set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 0);
+	set_tcp_options(fd, bc);
+	return bc->transparent ? set_transparent(fd, bc) : NULL;
 }
 
 static const char *take_fd(const struct bind_conf *bc, int *fd_out)
@@ -190,19 +186,26 @@ static int backlog_of(const struct bind_conf *bc)
 	return bc && bc->backlog ? (int)bc->backlog : DEFAULT_BACKLOG;
 }
 
+static const char *open_fresh(
+	const struct bind_conf *bc, struct listener *l, unsigned shard, int *fd_out)
+{
+	switch (bc->spec.kind) {
+	case ADDR_INET: return open_ip(bc, l, shard, fd_out);
+	case ADDR_UNIX:
+	case ADDR_ABNS:
+	case ADDR_ABNSZ: return open_unix(bc, l, fd_out);
+	case ADDR_FD: return take_fd(bc, fd_out);
+	default: return "this kind of address cannot be listened on";
+	}
+}
+
 static const char *open_socket(const struct bind_conf *bc, struct listener *l, unsigned shard)
 {
 	int *fd_out = &l->fds[shard];
 	const char *why;
 
-	switch (bc->spec.kind) {
-	case ADDR_INET: why = open_ip(bc, l, shard, fd_out); break;
-	case ADDR_UNIX:
-	case ADDR_ABNS:
-	case ADDR_ABNSZ: why = open_unix(bc, fd_out); break;
-	case ADDR_FD: why = take_fd(bc, fd_out); break;
-	default: *fd_out = -1; return "this kind of address cannot be listened on";
-	}
+	*fd_out = handed_take(bc);
+	why = *fd_out >= 0 ? use_handed(bc, l, *fd_out) : open_fresh(bc, l, shard, fd_out);
 	if (!why && !l->listens_late && listen(*fd_out, backlog_of(bc)) < 0)
 		why = "cannot listen on the socket";
 	return why;
@@ -210,12 +213,12 @@ static const char *open_socket(const struct bind_conf *bc, struct listener *l, u
 
 /*
  * A paused socket stays bound but does not listen, so that another process can; clients are refused
- * at once instead of waiting. Inherited sockets belong to others as well and socket files are
- * replaced by rename(): both are left alone.
+ * at once instead of waiting. Sockets that another process has as well would stop listening there,
+ * and socket files are replaced by rename(): these are left alone.
  */
 static bool can_release(const struct listener *l)
 {
-	return !l->is_inherited && l->addr.family != AF_UNIX;
+	return !l->is_inherited && !l->is_shared && l->addr.family != AF_UNIX;
 }
 
 void listener_release_port(struct listener *l)
@@ -313,12 +316,14 @@ int listener_bind(struct bind_conf *bc, struct arena *a, struct listener **out, 
 	why = open_all(bc, l);
 	if (why) {
 		*err = errno ? arena_printf(a, "%s (%s)", why, strerror(errno)) : why;
+		sock_path_remove(&l->file);
 		listener_unref(&l);
 		return -1;
 	}
 	learn_address(l);
 	if (listener_workers_init(l) < 0) {
 		close_fds(l, l->n_shards);
+		sock_path_remove(&l->file);
 		listener_unref(&l);
 		return -1;
 	}

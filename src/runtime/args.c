@@ -36,7 +36,8 @@ static void usage(FILE *to)
 	      "  -p <file>         write the process's id there\n"
 	      "  -sf <pid>...      once started, ask these processes to finish (SIGUSR1)\n"
 	      "  -st <pid>...      once started, stop these processes (SIGTERM)\n"
-	      "  -x <socket>       accepted: listening sockets are opened anew\n"
+	      "  -x <socket>       take over the listening sockets of the process that serves "
+	      "this one\n"
 	      "  -q                quiet                        -V  verbose\n"
 	      "  -d                foreground and verbose       -dr  go on with names that cannot "
 	      "be looked up\n"
@@ -176,11 +177,11 @@ static bool is_any(const char *s, const char *const *list)
 /* Flags that take a value, and those that stand alone. Return: false on an error. */
 static bool take_flag(struct process_args *a, struct cursor *c, const char *flag, bool *is_known)
 {
-	const char *ignored;
+	const char *path;
 
 	*is_known = true;
 	if (strcmp(flag, "-f") == 0)
-		return take_text(c, &ignored) && add_path(a, ignored);
+		return take_text(c, &path) && add_path(a, path);
 	if (strcmp(flag, "-C") == 0)
 		return take_text(c, &a->chdir);
 	if (strcmp(flag, "-L") == 0)
@@ -199,13 +200,8 @@ static bool take_flag(struct process_args *a, struct cursor *c, const char *flag
 		return take_pids(a, c, SIGUSR1);
 	if (strcmp(flag, "-st") == 0)
 		return take_pids(a, c, SIGTERM);
-	if (strcmp(flag, "-x") == 0) {
-		if (!take_text(c, &ignored))
-			return false;
-		fprintf(stderr, "lb: notice: '-x %s': listening sockets are opened anew\n",
-			ignored);
-		return true;
-	}
+	if (strcmp(flag, "-x") == 0)
+		return take_text(c, &a->old_socket);
 	*is_known = false;
 	return true;
 }

@@ -10,6 +10,8 @@
  */
 #include "cli_priv.h"
 
+#include <lb/net/handed.h>
+#include <lb/net/sock_path.h>
 #include <lb/proxy/config.h>
 
 #include <errno.h>
@@ -17,8 +19,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #define BACKLOG    64
@@ -124,7 +124,7 @@ void cli_sock_room(void)
 		resume_listening(s);
 }
 
-void cli_socks_foreach(void (*fn)(const struct cli_sock *s, void *arg), void *arg)
+void cli_socks_foreach(void (*fn)(struct cli_sock *s, void *arg), void *arg)
 {
 	struct cli_sock *s;
 
@@ -140,24 +140,15 @@ static void burial_free(struct burial *b)
 
 	free(s->key);
 	free(s->name);
-	free(s->path);
+	sock_path_fini(&s->file);
 	free(s);
-}
-
-/* Removes the path unless somebody else has put another socket there. */
-static void remove_path(const struct cli_sock *s)
-{
-	struct stat st;
-
-	if (s->path && stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino)
-		unlink(s->path);
 }
 
 static void sock_close(struct cli_sock *s)
 {
 	pause_listening(s);
 	timer_cancel(this_wheel(), &s->retry);
-	remove_path(s);
+	sock_path_remove(&s->file);
 	list_del(&s->node);
 	if (s->watch.fd >= 0)
 		close(s->watch.fd);
@@ -165,59 +156,45 @@ static void sock_close(struct cli_sock *s)
 	loop_bury(this_loop(), &s->burial, burial_free);
 }
 
-static bool tmp_path(const char *path, char *dst)
+/*
+ * The port is shared with the process that '-sf' names, but with no stranger: SO_REUSEPORT is set
+ * before the first attempt by nobody.
+ */
+static int bind_inet(
+	int fd, const struct bind_conf *bc, const struct sockaddr_storage *ss, socklen_t len)
 {
-	size_t size = sizeof(((struct sockaddr_un *)0)->sun_path);
+	int one = 1, v6only = bc->v6only, r;
 
-	return snprintf(dst, size, "%s.%d.tmp", path, getpid()) < (int)size;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (ss->ss_family == AF_INET6 && (bc->v6only || bc->v4v6))
+		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+	r = bind(fd, (const struct sockaddr *)ss, len);
+	if (r < 0 && (errno != EADDRINUSE || !listener_shares_ports))
+		return r;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one));
+	return r < 0 ? bind(fd, (const struct sockaddr *)ss, len) : r;
 }
 
-static const char *bind_path(struct cli_sock *s, const struct bind_conf *bc)
+static const char *why_not(const char *why)
 {
-	struct addr a = bc->spec.addr;
-	struct sockaddr_storage ss;
-	char tmp[sizeof(((struct sockaddr_un *)0)->sun_path)];
-	struct stat st;
-	socklen_t len;
-
-	if (!tmp_path(a.path, tmp))
-		return "the path is too long";
-	s->path = strdup(a.path);
-	if (!s->path)
-		return "out of memory";
-	unlink(tmp);
-	a.path = tmp;
-	len = addr_to_sockaddr(&a, &ss);
-	if (bind(s->watch.fd, (struct sockaddr *)&ss, len) < 0)
-		return strerror(errno);
-	if ((bc->unix_uid != UINT32_MAX || bc->unix_gid != UINT32_MAX) &&
-		chown(tmp, bc->unix_uid, bc->unix_gid) < 0)
-		return strerror(errno);
-	if (bc->unix_mode != UINT32_MAX && chmod(tmp, bc->unix_mode) < 0)
-		return strerror(errno);
-	if (stat(tmp, &st) < 0)
-		return strerror(errno);
-	s->dev = st.st_dev;
-	s->ino = st.st_ino;
-	return NULL;
+	return why && errno ? strerror(errno) : why;
 }
 
 static const char *bind_socket(struct cli_sock *s, const struct bind_conf *bc)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(&bc->spec.addr, &ss);
-	int one = 1, v6only = bc->v6only;
+	bool has_path = ss.ss_family == AF_UNIX && !bc->spec.addr.abns;
 
+	s->watch.fd = handed_take(bc);
+	if (s->watch.fd >= 0)
+		return has_path ? why_not(sock_path_adopt(&s->file, bc)) : NULL;
 	s->watch.fd = socket(ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (s->watch.fd < 0)
 		return strerror(errno);
-	if (ss.ss_family == AF_UNIX && !bc->spec.addr.abns)
-		return bind_path(s, bc);
-	if (ss.ss_family != AF_UNIX)
-		setsockopt(s->watch.fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
-	if (ss.ss_family == AF_INET6 && (bc->v6only || bc->v4v6))
-		setsockopt(s->watch.fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
-	return bind(s->watch.fd, (struct sockaddr *)&ss, len) < 0 ? strerror(errno) : NULL;
+	if (has_path)
+		return why_not(sock_path_bind(&s->file, s->watch.fd, bc));
+	return bind_inet(s->watch.fd, bc, &ss, len) < 0 ? strerror(errno) : NULL;
 }
 
 /* A copy of the inherited descriptor: the original stays for the next reload. */
@@ -250,6 +227,7 @@ static void apply_conf(struct cli_sock *s, const struct bind_conf *bc)
 {
 	s->level = bc->cli_level ? bc->cli_level : CMD_OPERATOR;
 	s->severity = bc->cli_severity;
+	s->may_give = bc->expose_fd;
 }
 
 static char *name_of(const struct bind_conf *bc)
@@ -287,20 +265,13 @@ static struct cli_sock *sock_new(const struct bind_conf *bc, bool is_master, con
 }
 
 /* A path that somebody removed or replaced behind our back is no socket of ours any more. */
-static bool is_intact(const struct cli_sock *s)
-{
-	struct stat st;
-
-	return !s->path || (stat(s->path, &st) == 0 && st.st_dev == s->dev && st.st_ino == s->ino);
-}
-
 static struct cli_sock *find(const struct bind_conf *bc, bool is_master)
 {
 	struct cli_sock *s;
 
 	list_for_each(s, &socks, node)
 		if (s->is_master == is_master && !strcmp(s->key, bc->key ? bc->key : "") &&
-			is_intact(s))
+			sock_path_is_intact(&s->file))
 			return s;
 	return NULL;
 }
@@ -308,23 +279,18 @@ static struct cli_sock *find(const struct bind_conf *bc, bool is_master)
 static void discard(struct list *fresh)
 {
 	struct cli_sock *s, *tmp;
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
 
-	list_for_each_safe(s, tmp, fresh, node) {
-		if (s->path && tmp_path(s->path, path))
-			unlink(path);
-		s->ino = 0; /* the path belongs to another one still */
+	list_for_each_safe(s, tmp, fresh, node)
 		sock_close(s);
-	}
 }
 
 /* Last step: nothing can be refused any more but the move of a path. */
 static void adopt(struct cli_sock *s)
 {
-	char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
+	int r = sock_path_place(&s->file);
 
-	if (s->path && tmp_path(s->path, path) && rename(path, s->path) < 0)
-		fprintf(stderr, "cannot move a socket to %s: %s\n", s->path, strerror(errno));
+	if (r < 0)
+		fprintf(stderr, "cannot move a socket to %s: %s\n", s->file.path, strerror(-r));
 	list_del(&s->node);
 	list_append(&socks, &s->node);
 	s->is_kept = true;
@@ -395,6 +361,7 @@ void cli_close(void)
 	list_for_each_safe(s, tmp, &socks, node)
 		sock_close(s);
 	cli_sessions_close();
+	cli_givers_close();
 }
 
 void cli_init(void)

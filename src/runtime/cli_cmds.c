@@ -158,7 +158,7 @@ struct put_sock {
 	struct strbuf *out;
 };
 
-static void put_sock(const struct cli_sock *s, void *arg)
+static void put_sock(struct cli_sock *s, void *arg)
 {
 	struct put_sock *ps = arg;
 

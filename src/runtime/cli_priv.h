@@ -18,13 +18,12 @@ struct cli_sock { /* one listening socket */
 	struct watch watch;
 	struct timer retry; /* after a failed accept: the descriptors may have run out */
 	char *key, *name;   /* owned; name as in 'show cli sockets' */
-	char *path;         /* owned; removed when closed; NULL: none */
-	dev_t dev;          /* of the path as it was made */
-	ino_t ino;
+	struct sock_path file;
 	uint8_t level;             /* enum cmd_level */
 	uint8_t severity;          /* enum cmd_severity */
 	bool is_master, takes_fds; /* sockpair@: connections come as passed descriptors */
 	bool is_listening;         /* watched: there is room for sessions */
+	bool may_give;             /* 'expose-fd listeners' */
 	bool is_kept;              /* named by the generation being activated */
 	struct burial burial;
 };
@@ -45,7 +44,7 @@ struct cli_session {
 	enum cmd_level level;
 	enum cli_mode mode;
 	uint8_t severity;
-	bool is_master, is_timed, is_expert, is_experimental;
+	bool is_master, is_timed, is_expert, is_experimental, may_give;
 	bool on_master; /* '@master' is in force: only for the prompt */
 	uint32_t timeout_ms;
 	/* input: in.ptr[start, in.len) is not consumed yet */
@@ -77,7 +76,10 @@ void cli_sessions_close(void);
 /* A session ended: there may be room for another. */
 void cli_sock_room(void);
 void cli_sessions_init(void);
-void cli_socks_foreach(void (*fn)(const struct cli_sock *s, void *arg), void *arg);
+void cli_socks_foreach(void (*fn)(struct cli_sock *s, void *arg), void *arg);
+/* Takes the connection out of the session, which ends without a word. Return: it, handed over. */
+int cli_session_detach(struct cli_session *s);
+void cli_givers_close(void); /* those who are giving sockets away, see give_cmd.c */
 
 /* --- reading of command lines, see cli_line.c --- */
 

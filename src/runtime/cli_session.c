@@ -139,6 +139,7 @@ static void session_init(struct cli_session *s, int fd, const struct cli_sock *f
 	s->level = from->level;
 	s->severity = from->severity;
 	s->is_master = s->on_master = from->is_master;
+	s->may_give = from->may_give;
 	s->timeout_ms = default_timeout_ms();
 	task_init(&s->task, on_task);
 	timer_init(&s->idle, on_idle);
@@ -185,6 +186,17 @@ static void go_deaf(struct cli_session *s)
 {
 	s->is_deaf = true;
 	s->out.len = s->sent = s->reply = 0;
+}
+
+int cli_session_detach(struct cli_session *s)
+{
+	int fd = s->watch.fd;
+
+	loop_unwatch(this_loop(), &s->watch);
+	s->watch.fd = -1;
+	s->is_closing = true;
+	go_deaf(s);
+	return fd;
 }
 
 static void compact_out(struct cli_session *s)

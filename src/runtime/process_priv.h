@@ -12,6 +12,7 @@ struct process_args {       /* the command line; texts are argv's */
 	bool check, verbose, quiet, daemon, foreground, master_worker, notify;
 	bool warnings_are_errors, want_diag, ignore_unresolved, no_splice, list_libs;
 	const char *chdir, *pidfile, *localpeer, *master_socket, *list;
+	const char *old_socket; /* -x: where to ask for the listening sockets */
 	uint32_t maxconn, default_maxconn, memory_mb; /* 0: not given */
 	int *old_pids;                                /* owned */
 	unsigned n_old_pids;
@@ -58,6 +59,10 @@ void limits_memory(const struct process_args *a);
 /* --- privileges.c --- */
 int privileges_drop(struct cfg_parser *p, const struct global_conf *g);
 void privileges_seal(const struct global_conf *g); /* after the workers have started */
+
+/* --- take.c --- */
+/* Asks the process that serves @where for its listening sockets. 0 or -1 (reported). */
+int take_sockets(struct cfg_parser *p, const char *where);
 
 /* --- notify.c --- */
 void notify_open(bool is_wanted);

@@ -12,6 +12,7 @@
 #include <lb/core/pool.h>
 #include <lb/http/msg.h>
 #include <lb/http/reply.h>
+#include <lb/net/handed.h>
 #include <lb/observe/command.h>
 #include <lb/proxy/global.h>
 #include <lb/runtime/cli.h>
@@ -227,6 +228,7 @@ static int activate(struct cfg_parser *p, struct config *c)
 		p->diag->text.len = first.text.len;
 		p->diag->n_errors = first.n_errors;
 		p->diag->n_warnings = first.n_warnings;
+		handed_rewind();
 		r = try_activate(p, c);
 		if (r == 0 || !lb_process.args.n_old_pids)
 			break;
@@ -235,6 +237,7 @@ static int activate(struct cfg_parser *p, struct config *c)
 		usleep(BIND_RETRY_MS * 1000);
 	}
 	listener_shares_ports = false;
+	handed_close();
 	if (r < 0)
 		signal_old(SIGTTIN);
 	return r;
@@ -269,6 +272,8 @@ static int start(struct cfg_parser *p, struct config *c)
 	if (limits_apply(p, c) < 0 || init_engine(p, c) < 0)
 		return -1;
 	notify_open(lb_process.args.notify || getenv("NOTIFY_SOCKET"));
+	if (lb_process.args.old_socket && take_sockets(p, lb_process.args.old_socket) < 0)
+		return -1;
 	if (activate(p, c) < 0)
 		return -1;
 	process_mark_unresolved(c);

@@ -39,6 +39,15 @@ struct bind_conf { /* one address of one bind line; in the generation's arena */
 	void *ext_tls;		/* the tls module's part; NULL: clear text */
 };
 
+struct sock_path { /* the file of a unix socket, see <lb/net/sock_path.h>. Control thread only. */
+	char *path; /* owned; NULL: none */
+	dev_t dev;  /* with ino: the file as it was made */
+	ino_t ino;
+	bool is_ours;	/* made by this process, not given to it */
+	bool is_placed; /* at its path, not under a temporary name */
+	bool is_shared; /* another process has the socket as well */
+};
+
 enum listener_state { LI_NEW, LI_READY, LI_FULL, LI_LIMITED, LI_PAUSED, LI_CLOSED };
 
 struct listener_worker; /* one worker's watch of it */
@@ -60,6 +69,8 @@ struct listener {
 	struct listener_worker *workers;   /* [owner each] n_workers entries */
 	bool listens_late;		   /* [control] shares its port with one to be replaced: listens when it starts */
 	bool is_inherited;		   /* fd@: never unlinked, reopened at reload as the same */
+	bool is_shared;			   /* [control] another process was given the sockets */
+	struct sock_path file;		   /* [control] of a unix socket */
 	struct list node;		   /* control's list of living listeners */
 };
 
@@ -80,6 +91,8 @@ void listener_unref(struct listener **l);
 /* Room again on this listener, its frontend, or globally: whoever waits tries anew. Cheap when nobody does. */
 void listener_room(struct listener *l);
 void listeners_foreach(void (*fn)(struct listener *l, void *arg), void *arg); /* control thread */
+/* Another process is given the sockets: from now on they are left as they are when this one pauses or ends. */
+void listener_share(struct listener *l);
 const char *listener_state_name(const struct listener *l);
 
 /* What the stream layer does with an accepted socket; set at start-up. */
