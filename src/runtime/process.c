@@ -13,6 +13,7 @@
 #include <lb/observe/counters.h>
 #include <lb/proxy/global.h>
 #include <lb/runtime/cli.h>
+#include <lb/runtime/stats.h>
 
 #define DRAIN_LOOK_MS   50   /* how often a soft stop looks for remaining clients */
 #define DRAIN_EXTEND_MS 5000 /* what it asks of the service manager each second */
@@ -118,8 +119,17 @@ struct master_binds {
 	unsigned n;
 };
 
+void process_remember_load(const struct cfg_diag *diag, int64_t since_ms)
+{
+	clock_update();
+	cli_set_startup_logs(slice_make(diag->text.ptr, diag->text.len));
+	info_set_warnings(diag->n_warnings);
+	info_set_boot_ms((uint32_t)(now_ms() - since_ms));
+}
+
 static int try_reload(struct strbuf *reply)
 {
+	int64_t begin_ms = now_ms();
 	struct config *c = config_new();
 	struct cfg_diag diag = { .text = STRBUF_INIT };
 	struct strbuf summary = STRBUF_INIT;
@@ -136,6 +146,7 @@ static int try_reload(struct strbuf *reply)
 	r = load_and_activate(&p, c, &summary);
 	if (r == 0) {
 		cfg_env_commit();
+		process_remember_load(&diag, begin_ms);
 		strbuf_add(reply, diag.text.ptr, diag.text.len);
 		strbuf_add(reply, summary.ptr, summary.len);
 	} else {

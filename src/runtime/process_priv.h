@@ -48,6 +48,8 @@ struct cfg_parser process_parser(struct config *c, struct cfg_diag *diag);
 int process_check_fixed(struct cfg_parser *p, const struct global_conf *now);
 
 /* --- process.c --- */
+/* What 'show startup-logs' and 'show info' say of the load that is now in force. */
+void process_remember_load(const struct cfg_diag *diag, int64_t begin_ms);
 /* Servers whose names could not be looked up (-dr) are in maintenance until a reload finds them. */
 void process_mark_unresolved(const struct config *c);
 

@@ -59,12 +59,13 @@ static void say_valid(void)
 		puts("Configuration file is valid");
 }
 
-/* Prints what was found, but when -q asks for silence. */
-static void print_diag(const struct cfg_diag *diag, bool is_quiet)
+/* Prints what was found from @from on, but when -q asks for silence. Returns where to go on. */
+static size_t print_diag(const struct cfg_diag *diag, size_t from, bool is_quiet)
 {
-	if (diag->text.len && (!is_quiet || lb_process.args.verbose))
-		fwrite(diag->text.ptr, 1, diag->text.len, stderr);
+	if (diag->text.len > from && (!is_quiet || lb_process.args.verbose))
+		fwrite(diag->text.ptr + from, 1, diag->text.len - from, stderr);
 	fflush(stderr);
+	return diag->text.len;
 }
 
 /* --- background --- */
@@ -304,7 +305,7 @@ static void end(void)
 }
 
 /* Return: -1 go on, or the exit code of a run that only checks or failed. */
-static int load(struct cfg_parser *p)
+static int load(struct cfg_parser *p, size_t *n_printed)
 {
 	const struct process_args *a = &lb_process.args;
 	bool is_quiet = a->quiet;
@@ -316,8 +317,7 @@ static int load(struct cfg_parser *p)
 		return 1;
 	}
 	r = process_load(p);
-	print_diag(p->diag, is_quiet || p->config->global.quiet);
-	p->diag->text.len = 0;
+	*n_printed = print_diag(p->diag, 0, is_quiet || p->config->global.quiet);
 	if (a->list_libs)
 		dl_iterate_phdr(print_library, NULL);
 	if (a->list && !listing_print(a->list))
@@ -328,14 +328,15 @@ static int load(struct cfg_parser *p)
 	return a->check ? 0 : -1;
 }
 
-static int run(struct cfg_parser *p, struct config *c)
+static int run(struct cfg_parser *p, struct config *c, size_t n_printed)
 {
 	int r = start(p, c);
 	bool has_master = c->global.master_worker; /* a reload frees the generation */
 
-	print_diag(p->diag, lb_process.args.quiet || c->global.quiet);
+	print_diag(p->diag, n_printed, lb_process.args.quiet || c->global.quiet);
 	if (r < 0)
 		return 1;
+	process_remember_load(p->diag, lb_process.start_mono_ms);
 	lb_process.is_ready = true;
 	signal_old(lb_process.args.old_signal);
 	tell_parent();
@@ -352,6 +353,7 @@ int process_run(int argc, char **argv)
 	struct cfg_diag diag = { .text = STRBUF_INIT };
 	struct config *c;
 	struct cfg_parser p;
+	size_t n_printed = 0;
 	int code;
 
 	init_registries();
@@ -369,9 +371,9 @@ int process_run(int argc, char **argv)
 	}
 	signals_block();
 	p = process_parser(c, &diag);
-	code = load(&p);
+	code = load(&p, &n_printed);
 	if (code < 0)
-		code = run(&p, c);
+		code = run(&p, c, n_printed);
 	else
 		config_free(&c);
 	strbuf_fini(&diag.text);
