@@ -58,14 +58,17 @@ void config_parser_init(struct cfg_parser *p, struct config *c, struct cfg_diag 
 	p->http_errors = &c->http_errors;
 }
 
-/* The page of the backend, else of the frontend; NULL: the built-in one. */
+/* The page of the backend, else of the frontend, else the built-in one. */
 static const struct http_reply *error_page_of(const struct smp_env *env, unsigned status)
 {
 	const struct http_reply *page = env->be ? http_errors_own(&env->be->errors, status) : NULL;
 
-	if (!page && env->fe && env->fe != env->be)
-		page = http_errors_own(&env->fe->errors, status);
-	return page;
+	return page ? page : http_error_page(env->fe ? &env->fe->errors : NULL, status);
+}
+
+static struct acl_scope *acls_of(const struct proxy *px)
+{
+	return &((struct proxy *)px)->acls;
 }
 
 /* malloc() would raise the size from which it maps, after the first generation was freed. */
@@ -73,6 +76,7 @@ static __attribute__((constructor)) void install(void)
 {
 	mallopt(M_MMAP_THRESHOLD, MAP_FROM);
 	http_error_page_of = error_page_of;
+	acl_scope_of = acls_of;
 }
 
 static void release_binds(struct bind_conf **binds, unsigned n)

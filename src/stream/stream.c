@@ -674,13 +674,6 @@ static bool server_conn_idle(struct conn *c)
 	return idle_put(c, conf);
 }
 
-static const struct http_reply *error_page_of(const struct smp_env *env, unsigned status)
-{
-	const struct http_reply *r = env->be ? http_errors_own(&env->be->errors, status) : NULL;
-
-	return r ? r : http_error_page(env->fe ? &env->fe->errors : NULL, status);
-}
-
 /* 'capture' rules: a copy, cut to the slot's length. */
 static void capture_store(struct smp_env *env, uint32_t id, bool is_response, struct slice v)
 {
@@ -713,5 +706,4 @@ void stream_layer_init(void)
 	mux_upper.notify = notify;
 	mux_upper.idle = server_conn_idle;
 	mux_upper.capture_error = errors_capture;
-	http_error_page_of = error_page_of;
 }
