@@ -137,11 +137,7 @@ static void input_lost(struct h1c *c)
 	struct h1s *s = c->s;
 	bool is_probe = !c->has_begun && (c->conn->n_requests || (s && s->conf->ignore_probes));
 
-	if (is_probe || (!c->has_begun && s && s->conf->dontlognull)) {
-		close_client(c);
-		return;
-	}
-	if (!s) {
+	if (is_probe || !s) {
 		close_client(c);
 		return;
 	}

@@ -37,7 +37,6 @@ static void derive_mux(struct proxy *px)
 	m->accept_unsafe_res = px_opt(px, PO_UNSAFE_RES);
 	m->ignore_probes = px_opt(px, PO_IGNORE_PROBES);
 	m->http_no_delay = px_opt(px, PO_HTTP_NO_DELAY);
-	m->dontlognull = px_opt(px, PO_DONTLOGNULL);
 	m->use_proxy_header = px_opt(px, PO_USE_PROXY_HDR);
 	m->case_adjust_client = px_opt(px, PO_CASE_ADJ_CLI);
 	m->case_adjust_server = px_opt(px, PO_CASE_ADJ_SRV);

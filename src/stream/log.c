@@ -14,6 +14,7 @@
 
 #define LINE_MAX_LEN 65536u
 #define SD_MAX_LEN   1024u
+#define LEVEL_INFO   6
 
 static char *lines[LB_MAX_THREADS + 1]; /* [owner each] by thread, made on first use, never freed */
 
@@ -38,7 +39,7 @@ static void count_line(const struct proxy *fe)
 		counters_mine(&fe->rt->fe_counters)->log_count++;
 }
 
-/* --- the line of old, when no format is configured --- */
+/* --- the line at the beginning, when no format is configured for one at the end --- */
 
 static void put_endpoint(struct strbuf *sb, const struct addr *a, const struct session *sess)
 {
@@ -56,7 +57,7 @@ static void put_endpoint(struct strbuf *sb, const struct addr *a, const struct s
 	strbuf_add_uint(sb, bc ? bc->id : 0);
 }
 
-static void log_connect_from(struct stream *s, int level)
+static void log_connect_from(struct stream *s)
 {
 	char area[512];
 	struct strbuf sb = strbuf_fixed(area, sizeof(area));
@@ -66,7 +67,7 @@ static void log_connect_from(struct stream *s, int level)
 	strbuf_adds(&sb, " to ");
 	put_endpoint(&sb, conn_get_dst(s->sess->conn), s->sess);
 	strbuf_printf(&sb, " (%s/%s)", s->fe->name, s->fe->mode == MODE_HTTP ? "HTTP" : "TCP");
-	log_send(&s->fe->log, global_log(s), level, slice_make(sb.ptr, sb.len), SLICE_NULL);
+	log_send(&s->fe->log, global_log(s), LEVEL_INFO, slice_make(sb.ptr, sb.len), SLICE_NULL);
 }
 
 /* --- what and how --- */
@@ -90,7 +91,7 @@ static int level_of(const struct stream *s)
 		return LOG_LEVEL_SILENT;
 	if (s->log_level)
 		return s->log_level - 1;
-	return err && px_opt(s->fe, PO_LOG_SEPARATE_ERRORS) ? 3 : 6;
+	return err && px_opt(s->fe, PO_LOG_SEPARATE_ERRORS) ? 3 : LEVEL_INFO;
 }
 
 static void send_format(const struct proxy *fe, const struct log_conf *global, struct smp_env *env,
@@ -119,23 +120,20 @@ void stream_log(struct stream *s)
 {
 	int level;
 
-	if (s->is_logged || s->is_monitor)
+	if (s->is_logged || s->is_monitor || !s->fe->log_format)
 		return;
 	s->is_logged = true;
 	level = level_of(s);
 	if (!log_is_wanted(&s->fe->log, global_log(s), level))
 		return;
-	if (s->fe->log_format)
-		send_format(s->fe, global_log(s), &s->env, s->fe->log_format, level);
-	else
-		log_connect_from(s, level);
+	send_format(s->fe, global_log(s), &s->env, s->fe->log_format, level);
 	count_line(s->fe);
 }
 
 void stream_log_start(struct stream *s)
 {
-	if (!s->fe->log_format)
-		stream_log(s);
+	if (!s->fe->log_format && log_is_wanted(&s->fe->log, global_log(s), LEVEL_INFO))
+		log_connect_from(s);
 }
 
 /* --- connections without a stream --- */
@@ -165,7 +163,7 @@ void session_log_error(struct session *sess, const char *why)
 	if (!bc || !bc->fe)
 		return;
 	global = &bc->fe->config->global.log;
-	level = px_opt(bc->fe, PO_LOG_SEPARATE_ERRORS) ? 3 : 6;
+	level = px_opt(bc->fe, PO_LOG_SEPARATE_ERRORS) ? 3 : LEVEL_INFO;
 	if (!log_is_wanted(&bc->fe->log, global, level))
 		return;
 	count_line(bc->fe);

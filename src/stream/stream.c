@@ -500,9 +500,12 @@ static int new_request(struct endpoint *ep)
 	s->phase = SP_REQ_INSPECT;
 	if (ep->flags & EP_F_BAD_MSG) {
 		begin_bad_request(s);
-	} else if (s->is_http) {
-		remember_request_line(s);
-		s->t.request = stream_elapsed_ms(s);
+	} else {
+		stream_log_start(s);
+		if (s->is_http) {
+			remember_request_line(s);
+			s->t.request = stream_elapsed_ms(s);
+		}
 	}
 	stream_run(s);
 	return 0;

@@ -84,7 +84,6 @@ struct mux_conf {
 	uint32_t timeout_client_fin_ms, timeout_server_fin_ms;
 	bool accept_unsafe_req, accept_unsafe_res;
 	bool ignore_probes, http_no_delay;
-	bool dontlognull;
 	bool use_proxy_header;
 	bool case_adjust_client, case_adjust_server;
 };

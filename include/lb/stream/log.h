@@ -14,11 +14,11 @@
  *
  * At its end; with option logasap when the response head is there (it then writes the '+' marks itself and later
  * calls do nothing). Honours the log level that rules set, dontlognull, dontlog-normal, log-separate-errors,
- * error-log-format. Without a format, the line is 'Connect from'.
+ * error-log-format. Without a format there is none: stream_log_start() wrote one.
  */
 void stream_log(struct stream *s);
 
-/* At the birth of a stream: 'Connect from' where no format is configured. Optional: else stream_log() does it. */
+/* At the birth of a stream: 'Connect from' where no format is configured, whatever comes of it. */
 void stream_log_start(struct stream *s);
 
 /* Is the line to be written as soon as the response head is known (option logasap)? */
