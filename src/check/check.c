@@ -4,7 +4,10 @@
  *
  * A timer per check fires on control, which makes a run and mails it to the check's worker; the
  * verdict comes back by mail. Workers keep no schedule, so a reload or a command changes everything
- * in one place. A run begun before such a change carries an older seq, and its verdict is dropped.
+ * in one place. A run that asked something else than what is asked now (another address, another
+ * request) carries an older seq or epoch, and its verdict is dropped. What is asked as before goes
+ * on over a reload, so that reloads that follow each other closely do not keep checks from their
+ * ends.
  *
  * Health counts from 0 (down for sure) to rise + fall - 1 (up for sure); from rise on the server is
  * up. A new server starts at rise: up until a first check fails.
@@ -68,6 +71,7 @@ static void schedule(struct check *c)
 
 static void schedule_first(struct check *c)
 {
+	c->begun_ms = now_ms();
 	next_phase += 0.6180339887498949;
 	if (next_phase >= 1)
 		next_phase -= 1;
@@ -128,6 +132,7 @@ static struct check_run *make_run(struct check *c, const struct server_conf *con
 	r->script = script_ref(c->script);
 	r->thread = c->thread;
 	r->seq = c->seq;
+	r->epoch = c->server->conn_epoch;
 	r->addr = c->addr;
 	r->port = c->port;
 	r->proxy_version = proxy_version(c, conf);
@@ -255,6 +260,11 @@ static void free_check(struct check *c)
 	free(c);
 }
 
+static bool is_current(const struct check *c, const struct check_run *r)
+{
+	return c->is_enabled && r->seq == c->seq && r->epoch == c->server->conn_epoch;
+}
+
 void check_verdict(struct mail *m)
 {
 	struct check_run *r = LB_CONTAINER_OF(m, struct check_run, mail);
@@ -268,7 +278,7 @@ void check_verdict(struct mail *m)
 		free_run(r);
 		return;
 	}
-	if (r->seq == c->seq && c->is_enabled && result >= 2) {
+	if (is_current(c, r) && result >= 2) {
 		c->last_status = c->status;
 		c->status = (uint8_t)r->status;
 		c->code = r->code;
@@ -311,7 +321,20 @@ static void refit_health(struct check *c, uint32_t rise, uint32_t fall)
 		c->health = LB_MIN(c->health, (int32_t)rise - 1);
 }
 
-static void take_conf(struct check *c, const struct check_conf *cc)
+/* Where the file says the same as before, what an operator set stays. Return: it did not. */
+static bool take_target(struct check *c, const struct check_conf *cc)
+{
+	bool new_addr = !addr_eq(&c->file_addr, &cc->addr), new_port = c->file_port != cc->port;
+
+	if (new_addr)
+		c->addr = c->file_addr = cc->addr;
+	if (new_port)
+		c->port = c->file_port = cc->port;
+	return new_addr || new_port;
+}
+
+/* Return: 0, or -ENOMEM: it goes on as before. */
+static int take_conf(struct check *c, const struct check_conf *cc)
 {
 	bool wants_http = cc->proto && cc->proto->type == CHECK_HTTP;
 	struct check_script *sc = wants_http ? script_new(cc->proto) : NULL;
@@ -320,12 +343,15 @@ static void take_conf(struct check *c, const struct check_conf *cc)
 	c->fastinter_ms = cc->fastinter_ms;
 	c->downinter_ms = cc->downinter_ms;
 	c->log_checks = cc->log_checks;
-	c->addr = cc->addr;
-	c->port = cc->port;
+	if (take_target(c, cc))
+		c->seq++;
 	if (wants_http && !sc)
-		return; /* out of memory: goes on as before */
+		return -ENOMEM;
+	if (!script_is_same(c->script, sc))
+		c->seq++;
 	script_unref(&c->script);
 	c->script = sc;
+	return 0;
 }
 
 static void start(struct check *c)
@@ -336,7 +362,20 @@ static void start(struct check *c)
 		schedule_first(c);
 }
 
-void check_apply_conf(struct server *s, const struct server_conf *conf)
+static int refresh(struct check *c, const struct check_conf *cc)
+{
+	uint32_t before = interval(c);
+	int r;
+
+	refit_health(c, cc->rise, cc->fall);
+	r = take_conf(c, cc);
+	show(c);
+	if (c->timer.slot_ms != TIME_NEVER && interval(c) != before)
+		schedule(c);
+	return r;
+}
+
+int check_apply_conf(struct server *s, const struct server_conf *conf)
 {
 	const struct check_conf *cc = conf->check;
 	struct check *c = s->check;
@@ -344,24 +383,23 @@ void check_apply_conf(struct server *s, const struct server_conf *conf)
 	LB_ASSERT_CONTROL();
 	if (!cc || !cc->enabled) {
 		check_stop(s);
-		return;
+		return 0;
 	}
-	if (c) {
-		refit_health(c, cc->rise, cc->fall);
-		take_conf(c, cc);
-		c->seq++;
-		show(c);
-		return;
-	}
+	if (c)
+		return refresh(c, cc);
 	c = check_new(s);
 	if (!c)
-		return; /* out of memory: unchecked until the next reload */
+		return -ENOMEM;
 	c->rise = cc->rise;
 	c->fall = cc->fall;
 	c->health = s->admin & SRV_ADM_MAINT ? 0 : (int32_t)cc->rise;
-	take_conf(c, cc);
+	if (take_conf(c, cc) < 0) {
+		free_check(c);
+		return -ENOMEM;
+	}
 	s->check = c;
 	start(c);
+	return 0;
 }
 
 static void drop(struct server *s)

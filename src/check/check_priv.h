@@ -47,8 +47,9 @@ struct check_script {
 };
 
 struct check_script *script_new(const struct check_proto *proto); /* NULL: no memory */
+bool script_is_same(const struct check_script *a, const struct check_script *b); /* NULL: none */
 struct check_script *script_ref(struct check_script *sc);
-void script_unref(struct check_script **sc); /* any thread */
+void script_unref(struct check_script **sc); /* control thread */
 
 enum run_state {
 	RUN_CONNECTING,
@@ -66,6 +67,7 @@ struct check_run {
 	struct check_script *script; /* holds a reference; NULL: connect only */
 	struct thread *thread;
 	uint32_t seq;
+	uint16_t epoch; /* the server's conn_epoch: tells whether its address changed meanwhile */
 	struct addr addr;                           /* to connect to; family 0: the server's own */
 	uint16_t port;                              /* 0: the server's own */
 	uint8_t proxy_version;                      /* PROXY header to begin with; 0: none */

@@ -7,6 +7,8 @@
  */
 #include "check_priv.h"
 
+#include <lb/sample/sample.h>
+
 #include <errno.h>
 #include <stdlib.h>
 
@@ -123,6 +125,24 @@ struct check_script *script_new(const struct check_proto *proto)
 	return sc;
 }
 
+static bool expect_is_same(const struct check_expect *a, const struct check_expect *b)
+{
+	if (!a || !b)
+		return a == b;
+	return a->kind == b->kind && a->is_negated == b->is_negated && slice_eq(a->text, b->text) &&
+	       a->n_ranges == b->n_ranges &&
+	       (!a->n_ranges || !memcmp(a->ranges, b->ranges, a->n_ranges * sizeof(*a->ranges)));
+}
+
+bool script_is_same(const struct check_script *a, const struct check_script *b)
+{
+	if (!a || !b)
+		return a == b;
+	return slice_eq(a->head, b->head) && slice_eq(a->tail, b->tail) &&
+	       a->disable_on_404 == b->disable_on_404 && a->send_state == b->send_state &&
+	       expect_is_same(a->expect, b->expect);
+}
+
 struct check_script *script_ref(struct check_script *sc)
 {
 	if (sc)
@@ -137,6 +157,7 @@ void script_unref(struct check_script **scp)
 	*scp = NULL;
 	if (!sc || atomic_fetch_sub_explicit(&sc->refs, 1, memory_order_acq_rel) != 1)
 		return;
+	sample_release(&sc->arena);
 	arena_fini(&sc->arena);
 	free(sc);
 }

@@ -14,12 +14,17 @@
  *   4. the old generation retires (retire.c): what it alone had goes when nobody can be using it
  * any more
  *
+ * What memory lacks for in the commit (a server set, a check) is made up for a little later.
+ *
  * Identity: a proxy is found again by name and kind, a server by its name in the backend, a
  * listener by its key. Thread: control.
  */
 #include <lb/check/check.h>
+#include <lb/server/queue.h>
 
 #include "activate_priv.h"
+
+#define RETRY_MS 200 /* until a check that memory lacked for is made */
 
 /* --- runtime objects --- */
 
@@ -66,7 +71,7 @@ static int attach_servers(struct proxy *px)
 		struct server *s = find_server(px->rt, sc->name, &cursor);
 
 		sc->rt = s ? server_ref(s) : server_new(px->rt, sc->name);
-		if (!sc->rt)
+		if (!sc->rt || server_prepare_conf(sc, server_conf_of(sc->rt)) < 0)
 			return -1;
 	}
 	return 0;
@@ -224,14 +229,14 @@ static void apply_servers(const struct proxy *px)
 	bool has_tracks = false;
 
 	for (unsigned i = 0; i < px->n_servers; i++) {
-		const struct server_conf *sc = px->servers[i];
+		struct server_conf *sc = px->servers[i];
 
 		has_tracks |= sc->tracked != NULL;
 		if (!sc->tracked)
 			server_apply_conf(sc->rt, sc, server_conf_of(sc->rt));
 	}
 	for (unsigned i = 0; has_tracks && i < px->n_servers; i++) {
-		const struct server_conf *sc = px->servers[i];
+		struct server_conf *sc = px->servers[i];
 
 		if (sc->tracked)
 			server_apply_conf(sc->rt, sc, server_conf_of(sc->rt));
@@ -254,16 +259,29 @@ static void commit_servers(const struct activation *act)
 			continue;
 		has_changed |= unlink_removed(old);
 		if (has_changed || !atomic_load(&px->rt->set))
-			(void)!server_set_publish(px->rt); /* out of memory: the old set stays */
+			(void)!server_set_publish(px->rt); /* it tries again by itself */
+		queue_kick(px->rt); /* more servers, higher limits: who waits may go on */
 	}
 }
 
+static void retry_checks(struct timer *t);
+static struct timer checks_timer = { .slot_ms = TIME_NEVER, .fire = retry_checks };
+
 static void commit_checks(const struct config *c)
 {
+	int r = 0;
+
 	check_spread_pct = c->global.spread_checks;
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		for (unsigned j = 0; j < c->proxies[i]->n_servers; j++)
-			check_apply_conf(c->proxies[i]->servers[j]->rt, c->proxies[i]->servers[j]);
+			r |= check_apply_conf(
+				c->proxies[i]->servers[j]->rt, c->proxies[i]->servers[j]);
+	timer_set(this_wheel(), &checks_timer, r ? now_ms() + RETRY_MS : TIME_NEVER);
+}
+
+static void retry_checks(struct timer *t)
+{
+	commit_checks(lb_config);
 }
 
 static void remove_proxies(const struct config *old)

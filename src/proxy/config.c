@@ -89,9 +89,11 @@ static void release_binds(struct bind_conf **binds, unsigned n)
 static void release_proxy(struct proxy *px)
 {
 	release_binds(px->binds, px->n_binds);
-	for (unsigned i = 0; i < px->n_servers; i++)
+	for (unsigned i = 0; i < px->n_servers; i++) {
+		server_drop_prepared(px->servers[i]);
 		if (px->servers[i]->rt)
 			server_unref(&px->servers[i]->rt);
+	}
 	if (px->rt) {
 		log_close(&px->log);
 		proxy_rt_unref(&px->rt);

@@ -24,25 +24,37 @@ static void free_addr(struct rcu_head *head)
 	free(LB_CONTAINER_OF(head, struct srv_addr, rcu));
 }
 
+/* Connections made so far carry what they have begun and nothing more. */
+static void renew_conns(struct server *s)
+{
+	atomic_fetch_add_explicit(&s->conn_epoch, 1, memory_order_release);
+	idle_close_all(s);
+}
+
 /* Paths are copied: the configuration that named them may go before the server does. */
-int server_publish_addr(struct server *s, const struct addr *a)
+static struct srv_addr *make_addr(const struct addr *a)
 {
 	size_t len = a->family == AF_UNIX && a->path ? strlen(a->path) + 1 : 0;
-	struct srv_addr *sa = malloc(sizeof(*sa) + len), *old;
+	struct srv_addr *sa = malloc(sizeof(*sa) + len);
 
 	if (!sa)
-		return -ENOMEM;
+		return NULL;
 	sa->addr = *a;
 	if (len) {
 		memcpy(sa->path, a->path, len);
 		sa->addr.path = sa->path;
 	}
-	old = atomic_exchange(&s->addr, sa);
+	return sa;
+}
+
+static void publish_addr(struct server *s, struct srv_addr *sa)
+{
+	struct srv_addr *old = atomic_exchange(&s->addr, sa);
+
 	if (!old)
-		return 0;
-	idle_close_all(s);
+		return;
+	renew_conns(s);
 	call_rcu(&old->rcu, free_addr);
-	return 0;
 }
 
 static bool same_text(const char *a, const char *b)
@@ -66,22 +78,34 @@ static bool same_connecting(const struct server_conf *a, const struct server_con
 	return a->send_proxy == b->send_proxy && a->pp2_opts == b->pp2_opts &&
 	       !a->ext_tls == !b->ext_tls &&
 	       same_text(a->connect.interface, b->connect.interface) &&
+	       a->connect.is_transparent == b->connect.is_transparent &&
+	       a->connect.has_mark == b->connect.has_mark && a->connect.mark == b->connect.mark &&
+	       a->connect.has_tos == b->connect.has_tos && a->connect.tos == b->connect.tos &&
 	       a->connect.source.family == b->connect.source.family &&
-	       addr_eq(&a->connect.source, &b->connect.source);
+	       addr_eq(&a->connect.source, &b->connect.source) && same_spec(&a->addr, &b->addr);
 }
 
-static void apply_addr(
-	struct server *s, const struct server_conf *conf, const struct server_conf *old)
+int server_prepare_conf(struct server_conf *conf, const struct server_conf *old)
 {
-	const struct srv_addr *now = atomic_load(&s->addr);
-	bool wanted = !now || (old && !same_spec(&old->addr, &conf->addr));
+	if (old ? same_spec(&old->addr, &conf->addr) : atomic_load(&conf->rt->addr) != NULL)
+		return 0;
+	conf->next_addr = make_addr(&conf->addr.addr);
+	return conf->next_addr ? 0 : -ENOMEM;
+}
 
-	if (wanted)
-		s->addr_changed = false;
-	if (old && !same_connecting(old, conf))
-		idle_close_all(s);
-	if (wanted && server_publish_addr(s, &conf->addr.addr) < 0)
-		s->addr_changed = false; /* out of memory: it keeps the old one */
+void server_drop_prepared(struct server_conf *conf)
+{
+	free(conf->next_addr);
+	conf->next_addr = NULL;
+}
+
+static void apply_addr(struct server *s, struct server_conf *conf)
+{
+	if (!conf->next_addr)
+		return;
+	s->addr_changed = false;
+	publish_addr(s, conf->next_addr);
+	conf->next_addr = NULL;
 }
 
 /* --- taking over a generation --- */
@@ -167,18 +191,19 @@ static void place(struct server *s)
 	list_append(&s->be->servers, &s->node);
 }
 
-void server_apply_conf(
-	struct server *s, const struct server_conf *conf, const struct server_conf *old)
+void server_apply_conf(struct server *s, struct server_conf *conf, const struct server_conf *old)
 {
 	LB_ASSERT_CONTROL();
 	LB_ASSERT(s->magic == SERVER_MAGIC);
 	place(s);
 	s->is_dead = false;
 	s->puid = conf->id;
-	apply_addr(s, conf, old);
+	apply_addr(s, conf);
 	apply_weight(s, conf, old);
 	apply_maxconn(s, conf, old);
 	atomic_store_explicit(&s->conf, conf, memory_order_release);
+	if (old && !same_connecting(old, conf))
+		renew_conns(s);
 	apply_disabled(s, conf, old);
 	apply_tracking(s, conf);
 	server_update_weight(s);
@@ -297,6 +322,7 @@ int server_set_addr(struct server *s, const char *ip, const char *port, struct s
 {
 	static const char by[] = " by 'stats socket command'";
 	const struct srv_addr *now = atomic_load(&s->addr);
+	struct srv_addr *sa;
 	char was[ADDR_STRLEN], is[ADDR_STRLEN];
 	struct addr to;
 
@@ -319,10 +345,12 @@ int server_set_addr(struct server *s, const char *ip, const char *port, struct s
 	strbuf_adds(msg, by);
 	if (now->addr.family == to.family && addr_eq(&now->addr, &to))
 		return 0;
-	if (server_publish_addr(s, &to) < 0) {
+	sa = make_addr(&to);
+	if (!sa) {
 		strbuf_adds(msg, ", but memory is out: nothing was changed");
 		return -1;
 	}
+	publish_addr(s, sa);
 	s->addr_changed = true;
 	server_changed(s);
 	return 0;

@@ -213,7 +213,7 @@ static bool is_worth_keeping(struct server *s, const struct server_conf *conf)
 static bool limits_allow(const struct server *s, const struct server_conf *conf, struct conn *c)
 {
 	if (s->is_dead || !server_is_usable(s) || c->is_private || c->is_failed || c->is_eof ||
-		c->has_hup)
+		c->has_hup || server_conn_is_outdated(c))
 		return false;
 	if (!conf->pool_purge_delay_ms)
 		return false;
@@ -333,7 +333,7 @@ static bool take_over(struct conn *c)
 
 	c->was_stolen = true;
 	restore_ready(c);
-	if (is_moved && !conn_is_dead(c)) {
+	if (is_moved && !server_conn_is_outdated(c) && !conn_is_dead(c)) {
 		c->can_recv = c->can_send = true; /* its new poller will tell anew */
 		return true;
 	}
@@ -362,7 +362,8 @@ struct conn *idle_take(struct server *s, const struct server_conf *conf, bool sa
 	unsigned n;
 
 	while ((c = take_own(s, safe_only)) != NULL) {
-		if (LB_LIKELY(!c->has_hup && !c->is_eof && !c->is_failed))
+		if (LB_LIKELY(!c->has_hup && !c->is_eof && !c->is_failed) &&
+			!server_conn_is_outdated(c))
 			return c;
 		conn_free(&c);
 	}

@@ -36,8 +36,6 @@ static inline void server_load_changed(struct server *s)
 		set->algo->load_changed(set, pos);
 }
 
-/* Publishes address @a of @s; 0 or -ENOMEM. Idle connections to the old one are closed. */
-int server_publish_addr(struct server *s, const struct addr *a) LB_MUST_CHECK;
 /* Republishes the set after a change of @s; logs when the backend lost its last server. */
 void server_changed(struct server *s);
 

@@ -4,8 +4,9 @@
  *
  * A set holds a reference on each server of the backend, so what a worker finds in it lives until
  * the worker's turn ends. The set before is freed after a grace period, by the thread that runs
- * those.
+ * those. When memory is out the old set stays, and a timer tries again until there is a new one.
  */
+#include <lb/server/queue.h>
 #include <lb/server/set.h>
 
 #include "server_priv.h"
@@ -16,6 +17,7 @@
 
 LB_REGISTRY_DECLARE(balance);
 
+#define RETRY_MS  100
 #define INDEX_MIN 8 /* below, comparing names one by one is as fast */
 
 /* The algorithm when nothing is said; found by name, as this layer knows none. */
@@ -176,14 +178,40 @@ static void replace(struct proxy_rt *be, struct server_set *set)
 		call_rcu(&old->rcu, free_set_rcu);
 }
 
+static void retry_publish(struct timer *t)
+{
+	struct proxy_rt *be = LB_CONTAINER_OF(t, struct proxy_rt, retry_publish);
+
+	if (server_set_publish(be) == 0)
+		queue_kick(be);
+}
+
+static void retry_later(struct proxy_rt *be)
+{
+	if (!be->set_is_outdated)
+		timer_init(&be->retry_publish, retry_publish);
+	be->set_is_outdated = true;
+	timer_set(this_wheel(), &be->retry_publish, now_ms() + RETRY_MS);
+}
+
+static void no_retry(struct proxy_rt *be)
+{
+	if (be->set_is_outdated)
+		timer_cancel(this_wheel(), &be->retry_publish);
+	be->set_is_outdated = false;
+}
+
 int server_set_publish(struct proxy_rt *be)
 {
 	struct server_set *set;
 
 	LB_ASSERT_CONTROL();
 	set = set_new(be);
-	if (!set)
+	if (!set) {
+		retry_later(be);
 		return -ENOMEM;
+	}
+	no_retry(be);
 	note_positions(set);
 	replace(be, set);
 	/* Loads may have changed between the build and now: the algorithm looks at each again. */
@@ -195,6 +223,7 @@ int server_set_publish(struct proxy_rt *be)
 
 void server_set_withdraw(struct proxy_rt *be)
 {
+	no_retry(be);
 	replace(be, NULL);
 }
 

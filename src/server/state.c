@@ -112,7 +112,7 @@ static bool publish(struct server *s)
 {
 	bool was_down = s->be->is_down;
 
-	/* Out of memory: the old set stays; pick skips servers that are not usable. */
+	/* Out of memory: the old set stays for now; pick skips servers that are not usable. */
 	(void)!server_set_publish(s->be);
 	return !was_down && s->be->is_down;
 }

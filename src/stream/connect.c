@@ -281,7 +281,8 @@ static struct conn *take_idle(struct stream *s, const struct server_conf *conf)
 	return c;
 }
 
-static struct conn *open_new(struct stream *s, const struct server_conf *conf, enum conn_err *err)
+static struct conn *open_new(
+	struct stream *s, const struct server_conf *conf, uint16_t epoch, enum conn_err *err)
 {
 	struct connect_opts with_client;
 	const struct connect_opts *o = &conf->connect;
@@ -298,6 +299,7 @@ static struct conn *open_new(struct stream *s, const struct server_conf *conf, e
 	if (conn_connect(&to, o, &c, err) < 0)
 		return NULL;
 	c->server = server_ref(s->srv);
+	c->server_epoch = epoch;
 	c->is_private = conf->send_proxy || o->is_transparent;
 	c->is_single_use =
 		c->is_private && (has_other_addresses(s) || conf->pp2_opts & PP2_OPT_UNIQUE_ID);
@@ -364,6 +366,7 @@ static enum step connect_failed(struct stream *s, enum conn_err err)
 
 static enum step connect_now(struct stream *s)
 {
+	uint16_t epoch = atomic_load_explicit(&s->srv->conn_epoch, memory_order_acquire);
 	const struct server_conf *conf = atomic_load_explicit(&s->srv->conf, memory_order_acquire);
 	enum conn_err err = CONN_E_NONE;
 	struct conn *c;
@@ -376,7 +379,7 @@ static enum step connect_now(struct stream *s)
 	s->server_seen = 0;
 	c = take_idle(s, conf);
 	if (!c)
-		c = open_new(s, conf, &err);
+		c = open_new(s, conf, epoch, &err);
 	if (!c)
 		return connect_failed(s, err);
 	if (begin_exchange(s, c, conf) < 0)

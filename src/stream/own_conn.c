@@ -56,7 +56,7 @@ bool own_put(struct session *sess, struct conn *c)
 {
 	struct conn *oldest = NULL;
 
-	if (!sess->max_own_conns || c->is_single_use)
+	if (!sess->max_own_conns || c->is_single_use || server_conn_is_outdated(c))
 		return false;
 	for (struct conn *o = sess->own_conns; o; o = o->next_own)
 		oldest = o;
@@ -81,7 +81,7 @@ struct conn *own_take(struct session *sess, const struct server *srv)
 		if (c->server != srv)
 			continue;
 		unlink_conn(sess, c);
-		if (!c->has_hup && !c->is_eof && !c->is_failed)
+		if (!c->has_hup && !c->is_eof && !c->is_failed && !server_conn_is_outdated(c))
 			return c;
 		conn_free(&c);
 	}

@@ -71,8 +71,10 @@ static inline void farm_open(struct farm *f, const char *algo, uint32_t n, const
 /* Puts the servers in force as they are configured now. */
 static inline void farm_apply(struct farm *f)
 {
-	for (uint32_t i = 0; i < f->n; i++)
+	for (uint32_t i = 0; i < f->n; i++) {
+		assert_int_equal(server_prepare_conf(&f->conf[i], NULL), 0);
 		server_apply_conf(f->conf[i].rt, &f->conf[i], NULL);
+	}
 	assert_int_equal(server_set_publish(f->be), 0);
 }
 

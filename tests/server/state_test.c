@@ -289,6 +289,7 @@ static void test_reload(void **state)
 	f.conf[0].maxconn = 6;
 	f.conf[0].addr.addr.port = 81;
 	f.conf[0].disabled = true;
+	assert_int_equal(server_prepare_conf(&f.conf[0], &next), 0);
 	server_apply_conf(s, &f.conf[0], &next);
 	assert_int_equal(s->uweight, 30);
 	assert_int_equal(s->iweight, 30);

@@ -70,6 +70,8 @@ struct check { /* the living one, of a server; control thread but for what is at
 	bool log_checks;
 	struct addr addr;		/* 'addr', 'set server check-addr'; family 0: the server's */
 	uint16_t port;			/* 'port', 'set server check-port'; 0: the server's */
+	struct addr file_addr;		/* what the file said: a reload that says the same leaves addr alone */
+	uint16_t file_port;
 };
 
 static inline bool check_is_running(const struct check *c)
@@ -82,9 +84,10 @@ extern uint32_t check_spread_pct;
 
 /*
  * Control thread: begins, refreshes after reload, or ends the checks of a server per its conf. After server_apply_conf().
- * Keeps health over a reload.
+ * Keeps health over a reload, and what an operator set unless the file says something else than before.
+ * Return: 0, or -ENOMEM: try again later.
  */
-void check_apply_conf(struct server *s, const struct server_conf *conf);
+int check_apply_conf(struct server *s, const struct server_conf *conf);
 void check_stop(struct server *s);
 /* 'disable health', 'enable health', 'set server health' */
 void check_set_paused(struct server *s, bool paused);

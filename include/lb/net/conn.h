@@ -74,6 +74,7 @@ struct conn {
 	int64_t created_us;
 	uint32_t n_requests;	/* requests carried */
 	uint16_t idle_slot;	/* server side, see idle.h */
+	uint16_t server_epoch;	/* server side: conn_epoch of the server when it was made */
 	union {
 		struct burial burial;
 		struct rcu_head rcu; /* with was_stolen */

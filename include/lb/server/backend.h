@@ -32,6 +32,8 @@ struct proxy_rt {
 	int64_t last_change_ms;		/* [control] backend up/down */
 	uint64_t down_time_ms, n_down;	/* [control] */
 	bool is_down;			/* [control] no usable server left */
+	bool set_is_outdated;		/* [control] memory was out: retry_publish is set */
+	struct timer retry_publish;	/* [control] */
 	struct list node;		/* [control] all living ones */
 	struct proxy_rt *hash_next;	/* [control] */
 	struct rcu_head rcu;		/* before it is freed */

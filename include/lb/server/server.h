@@ -30,6 +30,7 @@ struct server_conf {
 	const struct cfg_line *line;
 	struct addr_spec addr;
 	struct server *rt;	/* holds a reference; set at activation */
+	struct srv_addr *next_addr; /* [control] for rt, from server_prepare_conf() to server_apply_conf(); owned */
 	uint32_t weight;	/* 0..256, default 1 */
 	uint32_t maxconn, minconn, maxqueue; /* 0: no limit */
 	uint32_t slowstart_ms;
@@ -85,6 +86,7 @@ struct server {
 	atomic_uint puid;			  /* [atomic] its id in the configuration; control writes */
 	_Atomic(const struct server_conf *) conf; /* [rcu] of the generation in force; NULL: removed */
 	_Atomic(struct srv_addr *) addr;	  /* [rcu] */
+	_Atomic(uint16_t) conn_epoch;		  /* [atomic] control raises it when connections made before lead elsewhere */
 	atomic_uint refs;			  /* [atomic] connections, streams, configurations, sets */
 	/* state: written by control, read relaxed by workers */
 	_Atomic(uint8_t) op_state;		  /* enum srv_op */
@@ -144,6 +146,15 @@ static inline bool server_is_eligible(const struct server *s)
 	       atomic_load_explicit(&s->eweight, memory_order_relaxed) > 0;
 }
 
+/*
+ * Was @c made before the server's address, or what new connections begin with, changed? Who makes a connection reads
+ * conn_epoch first, then conf and addr, which control changes in the opposite order.
+ */
+static inline bool server_conn_is_outdated(const struct conn *c)
+{
+	return c->server_epoch != atomic_load_explicit(&c->server->conn_epoch, memory_order_relaxed);
+}
+
 /* Slow start: 1..99 while it lasts, else 100 (the CSV's throttle). */
 unsigned server_throttle_pct(const struct server *s);
 /* Effective weight in the units of the configuration (the CSV's weight). */
@@ -169,6 +180,17 @@ void server_recalc_weight(struct server *s); /* slow start tick */
 void server_shutdown_sessions(struct server *s);
 
 /**
+ * server_prepare_conf() - allocate what server_apply_conf() will need
+ * @conf: its rt is set
+ * @old: as there
+ *
+ * Changes nothing that anybody sees. server_drop_prepared() takes it back when the generation is given up.
+ * Return: 0 or -ENOMEM.
+ */
+int server_prepare_conf(struct server_conf *conf, const struct server_conf *old) LB_MUST_CHECK;
+void server_drop_prepared(struct server_conf *conf);
+
+/**
  * server_apply_conf() - take over @conf of a new generation
  * @old: that of the generation before; NULL: the server is new
  *
@@ -176,7 +198,7 @@ void server_shutdown_sessions(struct server *s);
  * backend's list: called for each in order, the list ends up in order of the configuration. conf->rt of all servers
  * (of all backends, for 'track') is set before. Publishes nothing: server_set_publish() once afterwards.
  */
-void server_apply_conf(struct server *s, const struct server_conf *conf, const struct server_conf *old);
+void server_apply_conf(struct server *s, struct server_conf *conf, const struct server_conf *old);
 void server_make_dead(struct server *s); /* removed from the configuration: out of the set, idle connections closed */
 
 /* What server state changes mean above: log, mail. Registered at start-up. */
