@@ -2,6 +2,8 @@
 /* The epoll poller. Its context is the array that a batch of events is fetched into. */
 #include <lb/core/loop.h>
 
+#include <lb/core/sys.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -43,13 +45,13 @@ static int epoll_del(struct loop *l, struct watch *w)
 static int epoll_wait_dispatch(struct loop *l, int timeout_ms)
 {
 	struct epoll_event *events = l->poller_ctx;
-	int n = epoll_wait(l->epoll_fd, events, l->max_events, timeout_ms);
+	int n = sys_epoll_wait(l->epoll_fd, events, l->max_events, timeout_ms);
 	int err;
 
 	/* Stopped and continued, maybe after long: what has come meanwhile goes before the timers.
 	 */
 	if (LB_UNLIKELY(n < 0 && errno == EINTR))
-		n = epoll_wait(l->epoll_fd, events, l->max_events, 0);
+		n = sys_epoll_wait(l->epoll_fd, events, l->max_events, 0);
 	err = n < 0 ? errno : 0;
 	loop_woke(l);
 	for (int i = 0; i < n; i++)

@@ -10,6 +10,7 @@
 
 #include <lb/core/pool.h>
 #include <lb/core/rcu.h>
+#include <lb/core/sys.h>
 #include <lb/net/listener.h>
 #include <lb/net/mux.h>
 #include <lb/net/server_ref.h>
@@ -228,9 +229,9 @@ static ssize_t raw_recv(struct conn *c, const struct iovec *iov, int n)
 
 	do {
 		if (n == 1)
-			r = recv(c->watch.fd, iov->iov_base, iov->iov_len, 0);
+			r = sys_recv(c->watch.fd, iov->iov_base, iov->iov_len, 0);
 		else
-			r = readv(c->watch.fd, iov, n);
+			r = sys_readv(c->watch.fd, iov, n);
 	} while (LB_UNLIKELY(r < 0 && errno == EINTR));
 	if (LB_LIKELY(r > 0)) {
 		if ((size_t)r < iov_total(iov, n) && !c->has_hup)
@@ -257,9 +258,9 @@ static ssize_t raw_send(struct conn *c, const struct iovec *iov, int n, int flag
 
 	do {
 		if (n == 1)
-			r = send(c->watch.fd, iov->iov_base, iov->iov_len, mflags);
+			r = sys_send(c->watch.fd, iov->iov_base, iov->iov_len, mflags);
 		else
-			r = sendmsg(c->watch.fd, &m, mflags);
+			r = sys_sendmsg(c->watch.fd, &m, mflags);
 	} while (LB_UNLIKELY(r < 0 && errno == EINTR));
 	if (LB_LIKELY(r >= 0)) {
 		c->is_connecting = false;

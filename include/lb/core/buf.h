@@ -28,7 +28,7 @@ struct bslice {
 	uint32_t len;
 };
 
-#define BUFQ_MAX 16 /* slices a queue can hold; a power of two */
+#define BUFQ_MAX 32 /* slices a queue can hold; a power of two */
 
 /* A queue of slices in order. Invariant: len is the sum of the slices' lengths. */
 struct bufq {

@@ -136,7 +136,7 @@ static inline ssize_t conn_send(struct conn *c, const struct iovec *iov, int n, 
 	return c->xprt->send(c, iov, n, flags);
 }
 
-#define CONN_READ_BUFS_MAX	8
+#define CONN_READ_BUFS_MAX	32
 
 /**
  * conn_recv_bufq() - read up to @max bytes into new buffers appended to @q

@@ -66,6 +66,7 @@ struct direction {
 	bool is_done;		/* the end was sent on */
 	bool has_head;		/* a head is queued and not written: it does not wait for the body */
 	bool no_splice;		/* the kernel refused it for these sockets */
+	uint8_t slowness;	/* how often the portions read were halved, since the reader left some */
 };
 
 struct stream {
