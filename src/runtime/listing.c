@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * -dK: the registries as text, in the form that tools and editors read. Each class begins with a
- * line of its own; configuration keywords stand indented below their section.
+ * line of its own; configuration keywords stand indented below their section. What is only known in
+ * order to be refused is no part of the language, and is left out.
  */
 #include "process_priv.h"
 
@@ -14,10 +15,30 @@
 
 /* --- configuration --- */
 
-static void put_kw(const struct cfg_kw *kw, void *prefix)
+struct kw_list {
+	const char *section; /* not printed yet; NULL: it is */
+	const char *prefix;
+};
+
+static void put_kw(const struct cfg_kw *kw, void *arg)
 {
-	printf("\t%s%s%s%s\n", (const char *)prefix, kw->name, kw->flags ? " " : "",
+	struct kw_list *l = arg;
+
+	if (kw->type == CFG_T_REFUSED || kw->type == CFG_T_REMOVED)
+		return;
+	if (l->section)
+		puts(l->section);
+	l->section = NULL;
+	printf("\t%s%s%s%s\n", l->prefix, kw->name, kw->flags ? " " : "",
 		kw->flags ? kw->flags : "");
+}
+
+/* @section: a heading, where the scope begins a section and is not empty; NULL: none */
+static void put_scope(enum cfg_scope scope, const char *section, const char *prefix)
+{
+	struct kw_list l = { section, prefix };
+
+	cfg_foreach_kw(scope, put_kw, &l);
 }
 
 static void put_action(const struct action_kw *kw, void *prefix)
@@ -59,22 +80,19 @@ static void list_cfg(void)
 		{ CFG_HTTP_ERRORS, "http-errors" },
 	};
 
-	puts("# List of registered configuration keywords:\nglobal");
-	cfg_foreach_kw(CFG_GLOBAL, put_kw, "");
-	puts("listen");
-	cfg_foreach_kw(CFG_PROXY, put_kw, "");
-	cfg_foreach_kw(CFG_BIND, put_kw, "bind <addr> ");
-	cfg_foreach_kw(CFG_SERVER, put_kw, "server <name> <addr> ");
-	cfg_foreach_kw(CFG_OPTION, put_kw, "option ");
-	cfg_foreach_kw(CFG_TIMEOUT, put_kw, "timeout ");
-	cfg_foreach_kw(CFG_BALANCE, put_kw, "balance ");
-	cfg_foreach_kw(CFG_HTTP_CHECK, put_kw, "http-check ");
-	cfg_foreach_kw(CFG_TCP_CHECK, put_kw, "tcp-check ");
+	puts("# List of registered configuration keywords:");
+	put_scope(CFG_GLOBAL, "global", "");
+	put_scope(CFG_PROXY, "listen", "");
+	put_scope(CFG_BIND, NULL, "bind <addr> ");
+	put_scope(CFG_SERVER, NULL, "server <name> <addr> ");
+	put_scope(CFG_OPTION, NULL, "option ");
+	put_scope(CFG_TIMEOUT, NULL, "timeout ");
+	put_scope(CFG_BALANCE, NULL, "balance ");
+	put_scope(CFG_HTTP_CHECK, NULL, "http-check ");
+	put_scope(CFG_TCP_CHECK, NULL, "tcp-check ");
 	put_actions();
-	for (unsigned i = 0; i < LB_ARRAY_LEN(sections); i++) {
-		puts(sections[i].section);
-		cfg_foreach_kw(sections[i].scope, put_kw, "");
-	}
+	for (unsigned i = 0; i < LB_ARRAY_LEN(sections); i++)
+		put_scope(sections[i].scope, sections[i].section, "");
 }
 
 /* --- the others --- */
