@@ -55,8 +55,8 @@ static int report_place(struct cfg_parser *p, enum cfg_scope scope, const struct
 }
 
 /* Side by side in a frontend and a backend, many files have lines that only one of them heeds. */
-static int ignore(struct cfg_parser *p, enum cfg_scope scope, struct cfg_args *args,
-	const struct cfg_word *w)
+static int ignore(
+	struct cfg_parser *p, enum cfg_scope scope, struct cfg_args *args, const struct cfg_word *w)
 {
 	const char *takers = sections_taking(p, scope, w->str);
 	const char *here = p->section ? p->section->name : "section";

@@ -169,8 +169,7 @@ static void point_kept(const struct config *c)
 
 			if (!bc->listener)
 				continue;
-			atomic_store_explicit(
-				&bc->listener->conf, bc, memory_order_release);
+			atomic_store_explicit(&bc->listener->conf, bc, memory_order_release);
 			listener_room(bc->listener); /* a limit may have been raised */
 		}
 }

@@ -99,8 +99,8 @@ static int parse_description(
 	return g->description ? 0 : cfg_error(p, NULL, "out of memory");
 }
 
-static int parse_localpeer(struct cfg_parser *p, void *obj, struct cfg_args *args,
-	const struct cfg_kw *kw)
+static int parse_localpeer(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct global_conf *g = obj;
 	const struct cfg_word *w = cfg_next(args);

@@ -50,7 +50,8 @@ static int parse_fixed(
 		const char *kw, *values[3], *why;
 	} fixed[] = {
 		{ "harden.reject-privileged-ports.tcp", { "off" },
-			"say 'tcp-request connection reject if { src_port lt 1024 }' in the frontends concerned" },
+			"say 'tcp-request connection reject if { src_port lt 1024 }' in the "
+			"frontends concerned" },
 		{ "tune.fd.edge-triggered", { "on" },
 			"descriptors are always watched edge-triggered" },
 		{ "tune.listener.multi-queue", { "on", "fair" },

@@ -266,7 +266,8 @@ int proxy_capture_new(struct cfg_parser *p, const struct cfg_word *w, uint32_t l
 	struct slice unnamed = SLICE_NULL;
 
 	if (!(px->caps & (CFG_FE | CFG_LI)))
-		return cfg_error(p, w, "only frontends can make capture slots; use 'id <id>' of a declared one");
+		return cfg_error(p, w,
+			"only frontends can make capture slots; use 'id <id>' of a declared one");
 	if (add_capture(p, &px->req_captures, &px->n_req_captures, unnamed, len) < 0)
 		return -1;
 	return (int)px->n_req_captures - 1;

@@ -119,92 +119,58 @@ void info_put_json(struct strbuf *out, const struct info_row *r)
 
 /* --- the schema --- */
 
-#define REF(name)        "\"" name "\":{\"$ref\":\"#/definitions/" name "\"}"
-#define STR_ENUM(values) "{\"type\":\"string\",\"enum\":[" values ",\"Unknown\"]}"
-#define VALUE_OF(type, rest)                                                                       \
-	"{\"type\":\"object\",\"properties\":{\"type\":{\"enum\":[\"" type "\"]},\"value\":{" rest \
-	"}},\"required\":[\"type\",\"value\"]}"
+/* With ' for ", so that it can be read. */
+/* clang-format off */
+static const char schema[] =
+"{'$schema':'http://json-schema.org/draft-04/schema#','oneOf':["
+	"{'title':'Info','type':'array','items':{'title':'InfoItem','type':'object','properties':{"
+		"'field':{'$ref':'#/definitions/field'},"
+		"'processNum':{'$ref':'#/definitions/processNum'},"
+		"'tags':{'$ref':'#/definitions/tags'},"
+		"'value':{'$ref':'#/definitions/typedValue'}},"
+		"'required':['field','processNum','tags','value']}},"
+	"{'title':'Stat','type':'array','items':{'title':'StatRow','type':'array',"
+		"'items':{'title':'StatItem','type':'object','properties':{"
+		"'objType':{'type':'string',"
+			"'enum':['Frontend','Backend','Listener','Server','Unknown']},"
+		"'proxyId':{'type':'integer','minimum':0},"
+		"'id':{'type':'integer','minimum':0},"
+		"'field':{'$ref':'#/definitions/field'},"
+		"'processNum':{'$ref':'#/definitions/processNum'},"
+		"'tags':{'$ref':'#/definitions/tags'},"
+		"'value':{'$ref':'#/definitions/typedValue'}},"
+		"'required':['objType','proxyId','id','field','processNum','tags','value']}}},"
+	"{'title':'Error','type':'object','properties':{'errorStr':{'type':'string'}},"
+		"'required':['errorStr']}],"
+"'definitions':{"
+	"'field':{'type':'object','properties':{"
+		"'pos':{'type':'integer','minimum':0},'name':{'type':'string'}},"
+		"'required':['pos','name']},"
+	"'processNum':{'type':'integer','minimum':1},"
+	"'tags':{'type':'object','properties':{"
+		"'origin':{'type':'string',"
+			"'enum':['Metric','Status','Key','Config','Product','Unknown']},"
+		"'nature':{'type':'string','enum':['Gauge','Limit','Min','Max','Rate','Counter',"
+			"'Duration','Age','Time','Name','Output','Avg','Unknown']},"
+		"'scope':{'type':'string','enum':['Cluster','Process','Service','System','Unknown']}},"
+		"'required':['origin','nature','scope']},"
+	"'typedValue':{'oneOf':["
+		"{'type':'object','properties':{'type':{'enum':['u32']},"
+			"'value':{'type':'integer','minimum':0,'maximum':4294967295}},"
+			"'required':['type','value']},"
+		"{'type':'object','properties':{'type':{'enum':['s32']},"
+			"'value':{'type':'integer','minimum':-2147483648,'maximum':2147483647}},"
+			"'required':['type','value']},"
+		"{'type':'object','properties':{'type':{'enum':['u64']},"
+			"'value':{'type':'integer','minimum':0}},"
+			"'required':['type','value']},"
+		"{'type':'object','properties':{'type':{'enum':['str']},"
+			"'value':{'type':'string'}},"
+			"'required':['type','value']}]}}}\n";
+/* clang-format on */
 
 void stat_put_schema(struct strbuf *out)
 {
-	strbuf_adds(out,
-		"{\"$schema\":\"http://json-schema.org/draft-04/schema#\",\"oneOf\":["
-		"{\"title\":\"Info\",\"type\":\"array\",\"items\":{\"title\":\"InfoItem\","
-		"\"type\":\"object\",\"properties\":{" REF("field") "," REF("processNum") "," REF(
-			"tags") ",\"value\":{\"$ref\":\"#/definitions/typedValue\"}},"
-				"\"required\":[\"field\",\"processNum\",\"tags\",\"value\"]}},");
-	strbuf_adds(out,
-		"{\"title\":\"Stat\",\"type\":\"array\",\"items\":{\"title\":\"StatRow\","
-		"\"type\":\"array\",\"items\":{\"title\":\"StatItem\",\"type\":\"object\","
-		"\"properties\":{\"objType\":" STR_ENUM(
-			"\"Frontend\",\"Backend\",\"Listener\","
-			"\"Server\"") ",\"proxyId\":{\"type\":"
-				      "\"integer\",\"minimum\":0},"
-				      "\"id\":{\"type\":"
-				      "\"integer\",\"minimum\":0}"
-				      "," REF("field") "," REF("pro"
-							       "ces"
-							       "sNu"
-							       "m") "," REF("tags") ",\"value\":{"
-										    "\"$ref\":\"#"
-										    "/definitions"
-										    "/typedValue"
-										    "\"}},"
-										    "\"required\""
-										    ":["
-										    "\"objType\","
-										    "\"proxyId\","
-										    "\"id\","
-										    "\"field\","
-										    "\"processNum"
-										    "\",\"tags\","
-										    "\"value\"]}}"
-										    "},");
-	strbuf_adds(out,
-		"{\"title\":\"Error\",\"type\":\"object\",\"properties\":{\"errorStr\":"
-		"{\"type\":\"string\"}},\"required\":[\"errorStr\"]}],\"definitions\":{"
-		"\"field\":{\"type\":\"object\",\"properties\":{\"pos\":{\"type\":\"integer\","
-		"\"minimum\":0},\"name\":{\"type\":\"string\"}},\"required\":[\"pos\",\"name\"]},"
-		"\"processNum\":{\"type\":\"integer\",\"minimum\":1},");
-	strbuf_adds(
-		out, "\"tags\":{\"type\":\"object\",\"properties\":{\"origin\":" STR_ENUM(
-			     "\"Metric\","
-			     "\"Status\","
-			     "\"Key\","
-			     "\"Config\","
-			     "\"Product\"") ",\"nature\":" STR_ENUM("\"Gauge\",\"Limit\",\"Min\","
-								    "\"Max\",\"Rate\",\"Counter\","
-								    "\"Duration\","
-								    "\"Age\","
-								    "\"Time\",\"Name\",\"Output\","
-								    "\"Avg\"") ",\"scope\""
-									       ":" STR_ENUM("\"Clus"
-											    "ter\""
-											    ",\"Pro"
-											    "cess"
-											    "\","
-											    "\"Serv"
-											    "ice\""
-											    ",\"Sys"
-											    "tem"
-											    "\"") "},"
-												  "\"req"
-												  "uired"
-												  "\":["
-												  "\"ori"
-												  "gin\""
-												  ",\"na"
-												  "ture"
-												  "\","
-												  "\"sco"
-												  "pe\"]"
-												  "},");
-	strbuf_adds(
-		out, "\"typedValue\":{\"oneOf\":[" VALUE_OF("u32", "\"type\":\"integer\","
-								   "\"minimum\":0,\"maximum\":"
-								   "4294967295") "," VALUE_OF("s32",
-			     "\"type\":\"integer\",\"minimum\":-2147483648,\"maximum\":"
-			     "2147483647") "," VALUE_OF("u64",
-			     "\"type\":\"integer\",\"minimum\":0") "," VALUE_OF("str",
-			     "\"type\":\"string\"") "]}}}\n");
+	for (const char *c = schema; *c; c++)
+		strbuf_addc(out, *c == '\'' ? '"' : *c);
 }

@@ -16,9 +16,9 @@
 #include <unistd.h>
 
 struct control {
-	_Atomic int64_t wall_ns;  /* added to the wall clock */
-	_Atomic int64_t mono_ns;  /* added to the monotonic clocks */
-	_Atomic uint32_t one_in;  /* so many allocations have one that fails; 0: none fails */
+	_Atomic int64_t wall_ns; /* added to the wall clock */
+	_Atomic int64_t mono_ns; /* added to the monotonic clocks */
+	_Atomic uint32_t one_in; /* so many allocations have one that fails; 0: none fails */
 	_Atomic uint32_t n_failed;
 };
 

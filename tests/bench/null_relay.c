@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The floor for a proxy: one epoll thread that moves bytes between a client and a kept-alive server
- * connection, one read and one write each way, and parses nothing. What it costs is what the kernel costs.
+ * connection, one read and one write each way, and parses nothing. What it costs is what the kernel
+ * costs.
  *
  * usage: null_relay LISTEN_PORT SERVER_PORT
  * When a client closes, its server connection goes back to a stack for the next client.
@@ -18,8 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define BUF_SIZE	(64 << 10)
-#define MAX_EVENTS	200
+#define BUF_SIZE   (64 << 10)
+#define MAX_EVENTS 200
 
 struct end {
 	int fd;
@@ -90,7 +91,8 @@ static void close_pair(struct end *e)
 
 	if (c) {
 		close(c->fd);
-		c->is_closed = 1; /* freed never: events of this batch may name it, and it is small */
+		/* freed never: events of this batch may name it, and it is small */
+		c->is_closed = 1;
 	}
 	s->peer = NULL;
 	if (e->is_server) {

@@ -3,7 +3,8 @@
  * A cheap origin for benchmarks: one epoll thread, keep-alive, no parsing beyond the path's number.
  *
  * usage: origin PORT [PORTS]
- * GET /<n> answers <n> bytes. PORTS: listen on so many consecutive ports. "Connection: close" is honoured.
+ * GET /<n> answers <n> bytes. PORTS: listen on so many consecutive ports. "Connection: close" is
+ * honoured.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -18,8 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define REQ_MAX		8192
-#define PIECE		(256 << 10)
+#define REQ_MAX 8192
+#define PIECE   (256 << 10)
 
 struct client {
 	int fd, is_listener, close_after;
@@ -61,7 +62,8 @@ static int answer(struct client *c, size_t size)
 {
 	char head[256];
 	int h = snprintf(head, sizeof(head),
-		"HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: %zu\r\n\r\n",
+		"HTTP/1.1 200 OK\r\nServer: origin\r\nContent-Type: text/plain\r\nContent-Length: "
+		"%zu\r\n\r\n",
 		size);
 	size_t first = size < PIECE ? size : PIECE;
 	ssize_t n;

@@ -65,17 +65,18 @@ static inline void list_splice(struct list *to, struct list *from)
 
 #define list_entry(ptr, type, member)  LB_CONTAINER_OF(ptr, type, member)
 #define list_first(head, type, member) list_entry((head)->next, type, member)
-/* The node of @pos by arithmetic: at a loop's end @pos is no object, and must not be looked into. */
-#define list_node_of(pos, member)                                                                  \
+/* The node of @pos by arithmetic: at a loop's end @pos is no object, and must not be looked into.
+ */
+#define list_node_of(pos, member) \
 	((struct list *)((char *)(pos) + offsetof(__typeof__(*(pos)), member)))
-#define list_for_each(pos, head, member)                                                           \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member);                             \
-		list_node_of(pos, member) != (head);                                               \
+#define list_for_each(pos, head, member)                               \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member); \
+		list_node_of(pos, member) != (head);                   \
 		pos = list_entry(pos->member.next, __typeof__(*pos), member))
-#define list_for_each_safe(pos, tmp, head, member)                                                 \
-	for (pos = list_entry((head)->next, __typeof__(*pos), member),                             \
-	    tmp = list_entry(list_node_of(pos, member)->next, __typeof__(*pos), member);           \
-		list_node_of(pos, member) != (head);                                               \
-		pos = tmp, tmp = list_entry(list_node_of(tmp, member)->next, __typeof__(*tmp), member))
+#define list_for_each_safe(pos, tmp, head, member)                                       \
+	for (pos = list_entry((head)->next, __typeof__(*pos), member),                   \
+	    tmp = list_entry(list_node_of(pos, member)->next, __typeof__(*pos), member); \
+		list_node_of(pos, member) != (head); pos = tmp,                          \
+	    tmp = list_entry(list_node_of(tmp, member)->next, __typeof__(*tmp), member))
 
 #endif

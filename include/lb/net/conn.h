@@ -6,8 +6,8 @@
  * connection may change hands (see server/idle.h). The transport is a table of functions; the mux
  * is found by name in a registry, so that nobody above knows them.
  *
- * Readiness is remembered: can_recv/can_send are set by poller edges and cleared by EAGAIN or a short
- * read, so that no call is made which is known to be vain.
+ * Readiness is remembered: can_recv/can_send are set by poller edges and cleared by EAGAIN or a
+ * short read, so that no call is made which is known to be vain.
  */
 #ifndef LB_NET_CONN_H
 #define LB_NET_CONN_H
@@ -25,8 +25,18 @@ struct pp2_info;
 
 /* Why a connection failed; reported in fc_err/bc_err and counted. */
 enum conn_err {
-	CONN_E_NONE, CONN_E_SYS /* errno kept */, CONN_E_TIMEOUT, CONN_E_REFUSED, CONN_E_RESET, CONN_E_NO_PORT,
-	CONN_E_PROXY_PROTO, CONN_E_CIP, CONN_E_SOCKS, CONN_E_TLS, CONN_E_ALLOC, CONN_E_FD_LIMIT
+	CONN_E_NONE,
+	CONN_E_SYS /* errno kept */,
+	CONN_E_TIMEOUT,
+	CONN_E_REFUSED,
+	CONN_E_RESET,
+	CONN_E_NO_PORT,
+	CONN_E_PROXY_PROTO,
+	CONN_E_CIP,
+	CONN_E_SOCKS,
+	CONN_E_TLS,
+	CONN_E_ALLOC,
+	CONN_E_FD_LIMIT
 };
 
 struct xprt_ops {
@@ -38,43 +48,44 @@ struct xprt_ops {
 	void (*close)(struct conn *c); /* releases the transport's own state; may be NULL */
 	bool can_splice;
 };
-#define CONN_SEND_MORE		1 /* more follows at once: MSG_MORE */
+#define CONN_SEND_MORE 1 /* more follows at once: MSG_MORE */
 
 struct conn {
 	struct watch watch; /* fd inside */
 	const struct xprt_ops *xprt;
-	void *xprt_ctx;	      /* the transport's */
+	void *xprt_ctx; /* the transport's */
 	const struct mux_ops *mux;
-	void *mux_ctx;	      /* the mux's state; NULL while an idle connection needs none */
+	void *mux_ctx; /* the mux's state; NULL while an idle connection needs none */
 	union {
 		struct listener *listener; /* accepted: holds a reference */
-		struct server *server;	   /* connected: holds a reference */
+		struct server *server;     /* connected: holds a reference */
 	};
-	void *owner;		/* session (frontend side, and server side while it serves one) or check */
-	struct conn *next_own;	/* server side: the next of those that wait with the same session */
-	uint32_t id;		/* unique among this worker's; for traces */
+	/* session (frontend side, and server side while it serves one) or check */
+	void *owner;
+	struct conn *next_own; /* server side: the next of those that wait with the same session */
+	uint32_t id;           /* unique among this worker's; for traces */
 	uint16_t error_errno;
-	uint8_t error;		/* enum conn_err */
+	uint8_t error;           /* enum conn_err */
 	bool is_server_side : 1; /* lb connected it */
 	bool can_recv : 1, can_send : 1;
-	bool has_hup : 1;	/* peer has sent FIN or reset: read until it shows */
-	bool is_eof : 1;	/* read side ended */
-	bool is_failed : 1;	/* nothing more can be done but close */
+	bool has_hup : 1;   /* peer has sent FIN or reset: read until it shows */
+	bool is_eof : 1;    /* read side ended */
+	bool is_failed : 1; /* nothing more can be done but close */
 	bool is_connecting : 1;
 	bool is_shut_write : 1;
-	bool is_reused : 1;	/* server side: has carried a request before */
-	bool is_private : 1;	/* server side: bound to one client; never shared */
-	bool is_single_use : 1;	/* server side: introduced with what holds for one request only */
-	bool rcvd_proxy : 1;	/* addresses come from a PROXY header */
-	bool has_lingered : 1;	/* nolinger was set: close resets */
+	bool is_reused : 1;     /* server side: has carried a request before */
+	bool is_private : 1;    /* server side: bound to one client; never shared */
+	bool is_single_use : 1; /* server side: introduced with what holds for one request only */
+	bool rcvd_proxy : 1;    /* addresses come from a PROXY header */
+	bool has_lingered : 1;  /* nolinger was set: close resets */
 	bool is_transparent : 1;
-	bool was_stolen : 1;	/* taken over from another worker: freed after a grace period */
-	struct addr src, dst;	/* dst of accepted ones is filled on demand: conn_get_dst() */
-	struct pp2_info *pp2;	/* PROXY v2 TLVs received; NULL */
+	bool was_stolen : 1;  /* taken over from another worker: freed after a grace period */
+	struct addr src, dst; /* dst of accepted ones is filled on demand: conn_get_dst() */
+	struct pp2_info *pp2; /* PROXY v2 TLVs received; NULL */
 	int64_t created_us;
-	uint32_t n_requests;	/* requests carried */
-	uint16_t idle_slot;	/* server side, see idle.h */
-	uint16_t server_epoch;	/* server side: conn_epoch of the server when it was made */
+	uint32_t n_requests;   /* requests carried */
+	uint16_t idle_slot;    /* server side, see idle.h */
+	uint16_t server_epoch; /* server side: conn_epoch of the server when it was made */
 	union {
 		struct burial burial;
 		struct rcu_head rcu; /* with was_stolen */
@@ -86,7 +97,7 @@ extern const struct xprt_ops xprt_raw;
 /* Called by a mux or handshake owner for poller events. */
 struct mux_ops; /* <lb/net/mux.h> */
 
-struct conn *conn_new(int fd);	/* NULL when memory is out; the fd stays the caller's then */
+struct conn *conn_new(int fd); /* NULL when memory is out; the fd stays the caller's then */
 /* Closes descriptor, transport, references; the memory goes when the turn ends. */
 void conn_free(struct conn **c);
 /* Makes sure the poller watches it. 0 or -errno. */
@@ -94,7 +105,7 @@ int conn_watch(struct conn *c) LB_MUST_CHECK;
 /* The local address of an accepted connection (one getsockname the first time). */
 const struct addr *conn_get_dst(struct conn *c);
 const struct addr *conn_get_src(struct conn *c); /* server side: lb's own end */
-void conn_set_linger_reset(struct conn *c); /* closing will send RST */
+void conn_set_linger_reset(struct conn *c);      /* closing will send RST */
 /* Makes closing tell the peer nothing, where the kernel allows; else as little as possible. */
 void conn_silent_drop(struct conn *c);
 /* Marks it failed with this errno and the matching enum conn_err. Return: -err. */
@@ -104,7 +115,7 @@ const char *conn_err_name(enum conn_err e);
 
 /* How to reach a server; in the generation's arena. */
 struct connect_opts {
-	struct addr source;	/* family 0: the kernel chooses */
+	struct addr source;                           /* family 0: the kernel chooses */
 	uint16_t source_port_first, source_port_last; /* 0: the kernel chooses */
 	const char *interface;
 	uint32_t tcp_ut_ms, mss;
@@ -113,7 +124,7 @@ struct connect_opts {
 	bool tfo, keepalive, nolinger, smart_connect;
 	uint32_t ka_cnt, ka_idle_s, ka_intvl_s;
 	const char *cc;
-	bool is_transparent;	/* usesrc client, clientip */
+	bool is_transparent; /* usesrc client, clientip */
 };
 
 /**
@@ -136,7 +147,7 @@ static inline ssize_t conn_send(struct conn *c, const struct iovec *iov, int n, 
 	return c->xprt->send(c, iov, n, flags);
 }
 
-#define CONN_READ_BUFS_MAX	32
+#define CONN_READ_BUFS_MAX 32
 
 /**
  * conn_recv_bufq() - read up to @max bytes into new buffers appended to @q
@@ -144,7 +155,8 @@ static inline ssize_t conn_send(struct conn *c, const struct iovec *iov, int n, 
  * @q has room. Return: as recv; without memory for buffers the connection fails.
  */
 ssize_t conn_recv_bufq(struct conn *c, struct bufq *q, size_t max, uint8_t *n_bufs);
-/* Writes as much of @q as the kernel takes. Return: bytes, 0 for none, -errno when the connection failed. */
+/* Writes as much of @q as the kernel takes. Return: bytes, 0 for none, -errno when the connection
+ * failed. */
 ssize_t conn_send_bufq(struct conn *c, struct bufq *q);
 
 /* --- pipes for splicing --- */

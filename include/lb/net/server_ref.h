@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How a connection gives back its reference on a server, of which this layer knows only the name. */
+/* How a connection gives back its reference on a server, of which this layer knows only the name.
+ */
 #ifndef LB_NET_SERVER_REF_H
 #define LB_NET_SERVER_REF_H
 

@@ -4,8 +4,8 @@
  *
  * It is made under a temporary name and moved into its place when the socket begins to serve, so
  * that the path always answers: the socket of another process, or of the generation in force, is
- * replaced at once, and stays when the start or the reload fails. At the end the file is taken away,
- * unless it is somebody else's by then. Control thread only.
+ * replaced at once, and stays when the start or the reload fails. At the end the file is taken
+ * away, unless it is somebody else's by then. Control thread only.
  */
 #ifndef LB_NET_SOCK_PATH_H
 #define LB_NET_SOCK_PATH_H

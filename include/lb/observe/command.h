@@ -9,11 +9,19 @@
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
 
-enum cmd_level { CMD_USER = 1, CMD_OPERATOR, CMD_ADMIN };
+enum cmd_level {
+	CMD_USER = 1,
+	CMD_OPERATOR,
+	CMD_ADMIN
+};
 
 struct cmd_kw;
 
-enum cmd_severity { CMD_SEV_NONE, CMD_SEV_NUMBER, CMD_SEV_STRING }; /* 'set severity-output' */
+enum cmd_severity {
+	CMD_SEV_NONE,
+	CMD_SEV_NUMBER,
+	CMD_SEV_STRING
+}; /* 'set severity-output' */
 
 struct cmd_ctx { /* one command being run, owned by its session */
 	const struct cmd_kw *kw;
@@ -21,11 +29,11 @@ struct cmd_ctx { /* one command being run, owned by its session */
 	unsigned n_args;
 	struct slice payload; /* .ptr NULL: none */
 	enum cmd_level level;
-	struct strbuf *out;   /* the reply */
-	void *state;	      /* the command's, between calls of .more; freed by .release */
-	bool is_async;	      /* set by .run: the reply ends when cmd_finish() is called */
+	struct strbuf *out;      /* the reply */
+	void *state;             /* the command's, between calls of .more; freed by .release */
+	bool is_async;           /* set by .run: the reply ends when cmd_finish() is called */
 	uint8_t severity_output; /* enum cmd_severity: of the session */
-	void *session;	      /* of the runtime module */
+	void *session;           /* of the runtime module */
 };
 
 struct cmd_kw {
@@ -34,24 +42,25 @@ struct cmd_kw {
 	uint8_t flags; /* CMD_F_* */
 	/* Writes the reply, or part of it: */
 	void (*run)(struct cmd_ctx *c);
-	/* Called again and again while it returns true, as the reader drains the output; may be NULL */
+	/* Called again and again while it returns true, as the reader drains the output; may be
+	 * NULL */
 	bool (*more)(struct cmd_ctx *c);
 	void (*release)(struct cmd_ctx *c); /* always called at the end when set */
-	const char *usage; /* "show stat [<iid> <type> <sid>] [typed|json]" */
+	const char *usage;                  /* "show stat [<iid> <type> <sid>] [typed|json]" */
 	const char *help;
 };
-#define CMD_F_MASTER		1 /* on the master socket too */
-#define CMD_F_EXPERT		2
-#define CMD_F_EXPERIMENTAL	4
-#define CMD_F_MASTER_ONLY	8
+#define CMD_F_MASTER       1 /* on the master socket too */
+#define CMD_F_EXPERT       2
+#define CMD_F_EXPERIMENTAL 4
+#define CMD_F_MASTER_ONLY  8
 
 struct cmd_table {
 	const struct cmd_kw *kws;
 	size_t n;
 };
 LB_REGISTRY_DECLARE(cmd);
-#define LB_REGISTER_CMD(table)                                                                     \
-	static const struct cmd_table LB_CAT(cmd_table_, table) = { table, LB_ARRAY_LEN(table) };  \
+#define LB_REGISTER_CMD(table)                                                                    \
+	static const struct cmd_table LB_CAT(cmd_table_, table) = { table, LB_ARRAY_LEN(table) }; \
 	LB_REGISTER(cmd, LB_CAT(cmd_table_, table))
 
 /* Sorts the registry; two commands of the same words abort. Once, at start-up. */
@@ -62,10 +71,11 @@ unsigned cmd_n_words(const struct cmd_kw *kw);
 /* All of them, by name. */
 void cmd_foreach(void (*fn)(const struct cmd_kw *kw, void *arg), void *arg);
 
-/* Replies with a level, for 'set severity-output': 0..7 as syslog; plain text; a newline is added. */
+/* Replies with a level, for 'set severity-output': 0..7 as syslog; plain text; a newline is added.
+ */
 void cmd_msg(struct cmd_ctx *c, int severity, const char *fmt, ...) LB_PRINTF(3, 4);
 void cmd_severity(struct cmd_ctx *c, int severity); /* only the prefix that the session asked for */
-#define cmd_err(c, ...)		cmd_msg((c), 3, __VA_ARGS__)
+#define cmd_err(c, ...) cmd_msg((c), 3, __VA_ARGS__)
 
 /**
  * cmd_ask_workers() - run @fn on each worker in turn, each appending to the reply, then finish
@@ -74,9 +84,10 @@ void cmd_severity(struct cmd_ctx *c, int severity); /* only the prefix that the 
  * Return: 0, or -ENOMEM (nothing was asked, the reply goes on).
  */
 int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg), void *arg);
-/* The same of one worker; with .more, which goes on when the answer is there, for long answers in pieces. */
-int cmd_ask_worker(struct cmd_ctx *c, unsigned worker, void (*fn)(struct strbuf *out, void *arg),
-	void *arg);
+/* The same of one worker; with .more, which goes on when the answer is there, for long answers in
+ * pieces. */
+int cmd_ask_worker(
+	struct cmd_ctx *c, unsigned worker, void (*fn)(struct strbuf *out, void *arg), void *arg);
 void cmd_finish(struct cmd_ctx *c);
 /* What ends an asynchronous command; the runtime module sets it at start-up. */
 extern void (*cmd_finished)(struct cmd_ctx *c);

@@ -11,12 +11,13 @@
 
 /* Events per second over a sliding second. One writer. */
 struct freq {
-	uint32_t sec;	     /* the second that cur counts */
+	uint32_t sec; /* the second that cur counts */
 	uint32_t cur, prev;
-	uint32_t max;	     /* highest full or current second of this writer */
+	uint32_t max; /* highest full or current second of this writer */
 };
 
 /* The monotonic counters; X(name). Names follow the CSV where one exists. */
+/* clang-format off */
 #define COUNTERS(X)                                                                                \
 	X(cum_conn)  /* connections accepted (frontend, listener), conn_tot */                     \
 	X(cum_sess)  /* sessions or streams assigned: stot */                                      \
@@ -30,14 +31,15 @@ struct freq {
 	X(comp_in) X(comp_out) X(comp_byp) X(comp_rsp) X(cache_lookups) X(cache_hits)              \
 	X(cache_hint_hits) X(spliced_in) X(spliced_out)                                             \
 	X(log_count) /* lines logged: %lc */
+/* clang-format on */
 
 struct counters {
 #define X(name) uint64_t name;
 	COUNTERS(X)
 #undef X
-	int64_t cur;	     /* sessions in progress as this worker counts them (may be negative) */
-	uint64_t cur_max;    /* highest sum seen when this worker's share rose to a new height */
-	int64_t cur_peak;    /* highest own cur */
+	int64_t cur;      /* sessions in progress as this worker counts them (may be negative) */
+	uint64_t cur_max; /* highest sum seen when this worker's share rose to a new height */
+	int64_t cur_peak; /* highest own cur */
 	struct freq sess_rate, req_rate, conn_rate;
 	/* times in ms: sums over the last 1024 events (sliding), and maxima */
 	uint32_t qtime_sum, ctime_sum, rtime_sum, ttime_sum, n_times;
@@ -46,7 +48,8 @@ struct counters {
 } LB_CACHE_ALIGNED;
 
 struct counter_set {
-	_Atomic(struct counters *) *w; /* [const] lb_n_workers + 1 slots, owned; each block [owner] */
+	/* [const] lb_n_workers + 1 slots, owned; each block [owner] */
+	_Atomic(struct counters *) *w;
 };
 
 int counter_set_init(struct counter_set *cs) LB_MUST_CHECK; /* 0 or -ENOMEM */
@@ -61,11 +64,13 @@ static inline struct counters *counters_mine(struct counter_set *cs)
 	return LB_LIKELY(c != NULL) ? c : counters_slow(cs);
 }
 
-/* Sums of all workers, maxima. Rates of the last second are in .cur of each freq; averages in *_sum: swrate_avg(). */
+/* Sums of all workers, maxima. Rates of the last second are in .cur of each freq; averages in
+ * *_sum: swrate_avg(). */
 void counters_sum(const struct counter_set *cs, struct counters *out);
 /* counters_clear() for this thread's own block only: no count in progress can undo it. */
 void counters_clear_mine(struct counter_set *cs, bool all);
-void counters_clear(struct counter_set *cs, bool all); /* clear counters [all]; maxima only without @all */
+/* clear counters [all]; maxima only without @all */
+void counters_clear(struct counter_set *cs, bool all);
 /* One more (+1) or less (-1) in progress; keeps the maxima. */
 void counters_enter(struct counter_set *cs, struct counters *mine);
 static inline void counters_leave(struct counters *mine)
@@ -87,10 +92,12 @@ static inline uint32_t swrate_avg(uint32_t sum)
 }
 
 /* Process-wide ones, per thread as well; X as above. */
+/* clang-format off */
 #define PROCESS_COUNTERS(X)                                                                        \
 	X(cum_conns) X(cum_reqs) X(cum_streams) X(bytes_out) X(spliced_bytes_out) X(dropped_logs)  \
 	X(maxconn_reached) X(accept_emfile) X(accept_errors) X(pool_failed) X(regex_limits)        \
 	X(pipes_used) X(pipes_free)
+/* clang-format on */
 
 struct process_counters {
 #define X(name) uint64_t name;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Sending log lines: targets (UDP, unix datagram, descriptors), syslog formats, levels, sampling.
- * A worker formats a line and sends it without ever blocking; what cannot be sent is dropped and counted.
+ * A worker formats a line and sends it without ever blocking; what cannot be sent is dropped and
+ * counted.
  */
 #ifndef LB_OBSERVE_LOG_H
 #define LB_OBSERVE_LOG_H
@@ -10,20 +11,27 @@
 #include <stdatomic.h>
 
 enum log_format {
-	LOG_FMT_UNSPEC, LOG_FMT_RFC3164, LOG_FMT_RFC5424, LOG_FMT_PRIORITY, LOG_FMT_SHORT, LOG_FMT_TIMED,
-	LOG_FMT_ISO, LOG_FMT_RAW, LOG_FMT_LOCAL
+	LOG_FMT_UNSPEC,
+	LOG_FMT_RFC3164,
+	LOG_FMT_RFC5424,
+	LOG_FMT_PRIORITY,
+	LOG_FMT_SHORT,
+	LOG_FMT_TIMED,
+	LOG_FMT_ISO,
+	LOG_FMT_RAW,
+	LOG_FMT_LOCAL
 };
 
-#define LOG_LEVEL_SILENT	-1 /* log-level set to silent: no line */
+#define LOG_LEVEL_SILENT -1 /* log-level set to silent: no line */
 
 struct log_target; /* one 'log' line; in the generation's arena, its socket shared and counted */
 
 struct log_conf { /* what a proxy or the global section says about logs */
 	struct log_target **targets;
 	unsigned n_targets;
-	bool use_global;	/* 'log global' */
-	const char *tag;	/* log-tag; NULL: the global one, by default "lb" */
-	const char *hostname;	/* log-send-hostname; NULL: none */
+	bool use_global;      /* 'log global' */
+	const char *tag;      /* log-tag; NULL: the global one, by default "lb" */
+	const char *hostname; /* log-send-hostname; NULL: none */
 };
 
 /* Parses what follows the word 'log'; appends to @lc. */
@@ -38,13 +46,13 @@ void log_close(struct log_conf *lc); /* gives the shared sockets back */
  * @sd: structured data for rfc5424; empty: "-"
  * Thread: any.
  */
-void log_send(const struct log_conf *lc, const struct log_conf *global, int level,
-	struct slice msg, struct slice sd);
+void log_send(const struct log_conf *lc, const struct log_conf *global, int level, struct slice msg,
+	struct slice sd);
 bool log_is_wanted(const struct log_conf *lc, const struct log_conf *global, int level);
 /* For the process itself: to the current generation's global targets. */
 void log_process(int level, const char *fmt, ...) LB_PRINTF(2, 3);
 extern const struct log_conf *lb_global_log; /* [rcu] of the generation in force */
-int log_level_parse(struct slice name); /* 0..7, -1 unknown */
+int log_level_parse(struct slice name);      /* 0..7, -1 unknown */
 const char *log_level_name(int level);
 
 #endif

@@ -2,8 +2,9 @@
 /*
  * A generation: one immutable configuration, built in one arena, reached by one RCU pointer.
  *
- * A stream counts itself on its generation in its own worker's slot (config_hold/config_drop); after a
- * reload the old generation is retired, each worker reports when its count is zero, and control frees it.
+ * A stream counts itself on its generation in its own worker's slot (config_hold/config_drop);
+ * after a reload the old generation is retired, each worker reports when its count is zero, and
+ * control frees it.
  */
 #ifndef LB_PROXY_CONFIG_H
 #define LB_PROXY_CONFIG_H
@@ -25,7 +26,8 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 	unsigned n_stats_sockets;
 	uint32_t stats_timeout_ms, stats_maxconn;
 	struct log_conf log;
-	cpu_set_t *cpu_map;	/* LB_MAX_THREADS entries, an empty one: not pinned; NULL: no cpu-map */
+	/* LB_MAX_THREADS entries, an empty one: not pinned; NULL: no cpu-map */
+	cpu_set_t *cpu_map;
 	struct tune tune; /* settings that the section gave, defaults elsewhere */
 	const char *default_path;
 	const char *server_state_base, *server_state_file;
@@ -35,8 +37,9 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 	const char *hostname;
 	/* for the runtime module, at start */
 	uint32_t fd_hard_limit, thread_hard_limit;
-	uint64_t keep_caps;	/* setcap: capabilities kept beside CAP_NET_BIND_SERVICE, a bit each */
-	bool lax_limits;	/* no strict-limits */
+	/* setcap: capabilities kept beside CAP_NET_BIND_SERVICE, a bit each */
+	uint64_t keep_caps;
+	bool lax_limits; /* no strict-limits */
 	bool set_dumpable, insecure_fork, insecure_setuid, prealloc_fd, numa_cpu_mapping;
 	struct global_var *set_vars; /* in order; <lb/proxy/global.h> */
 	/* defaults for TLS lines, for the tls module; nothing else has use for them */
@@ -45,20 +48,20 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 	unsigned n_tls_defaults;
 };
 
-struct config_refs { /* of one worker */
-	uint64_t n;	 /* [owner] streams */
-	bool is_retired; /* [owner] report when n gets to 0 */
-	bool is_over;	 /* [owner] reported: this worker may hold it no more */
+struct config_refs {             /* of one worker */
+	uint64_t n;              /* [owner] streams */
+	bool is_retired;         /* [owner] report when n gets to 0 */
+	bool is_over;            /* [owner] reported: this worker may hold it no more */
 	struct mail retire_mail; /* to the worker, and back to say that it knows */
-	struct mail idle_mail;	 /* to control: n is 0 */
+	struct mail idle_mail;   /* to control: n is 0 */
 	struct config *config;
 } LB_CACHE_ALIGNED;
 
 struct config {
 	uint32_t magic;
-	uint32_t number;	/* 1, 2, 3... */
-	struct arena arena;	/* everything below */
-	struct list files;	/* struct cfg_file: the text as read */
+	uint32_t number;    /* 1, 2, 3... */
+	struct arena arena; /* everything below */
+	struct list files;  /* struct cfg_file: the text as read */
 	struct global_conf global;
 	struct proxy **proxies; /* all but defaults, in order of the files */
 	unsigned n_proxies;
@@ -66,11 +69,11 @@ struct config {
 	unsigned n_defaults;
 	struct list userlists, http_errors; /* struct userlist, struct http_errors_section */
 	struct config_index *index; /* hash for config_find_*, and what the parser must remember */
-	struct config_refs *refs; /* n_workers + 1; made at activation */
+	struct config_refs *refs;   /* n_workers + 1; made at activation */
 	unsigned n_refs;
-	unsigned n_unaware;	  /* [control] threads that do not know yet that it retires */
-	unsigned n_busy;	  /* [control] threads whose n was not 0 yet since */
-	struct rcu_head rcu;	  /* the grace period before it is freed */
+	unsigned n_unaware;  /* [control] threads that do not know yet that it retires */
+	unsigned n_busy;     /* [control] threads whose n was not 0 yet since */
+	struct rcu_head rcu; /* the grace period before it is freed */
 	struct mail free_mail;
 };
 
@@ -83,10 +86,11 @@ void config_free(struct config **c); /* never activated, or retired and unused *
 struct proxy *config_find_frontend(const struct config *c, const char *name);
 struct proxy *config_find_backend(const struct config *c, const char *name);
 /* A server by "backend/server", or by name in @be. NULL: none. */
-const struct server_conf *config_find_server(const struct config *c, const struct proxy *be,
-	struct slice name);
+const struct server_conf *config_find_server(
+	const struct config *c, const struct proxy *be, struct slice name);
 
-/* After all files are read: names to pointers, derived settings, final checks. 0 or -1 (reported). */
+/* After all files are read: names to pointers, derived settings, final checks. 0 or -1 (reported).
+ */
 int config_resolve(struct cfg_parser *p);
 /**
  * config_activate() - put @c in force, in place of the current one if any

@@ -21,45 +21,61 @@
 
 struct config;
 
-enum proxy_mode { MODE_TCP, MODE_HTTP };
-enum http_reuse { REUSE_SAFE, REUSE_NEVER, REUSE_AGGRESSIVE, REUSE_ALWAYS };
-enum http_conn_mode { HTTP_KAL, HTTP_SCL /* server-close */, HTTP_CLO /* close */ };
-
-/* option X as bits of proxy.options */
-enum proxy_opt {
-	PO_DONTLOGNULL, PO_DONTLOG_NORMAL, PO_LOGASAP, PO_LOG_SEPARATE_ERRORS, PO_TCPLOG, PO_HTTPLOG, PO_HTTPLOG_CLF,
-	PO_HTTPSLOG, PO_TCPKA_CLI, PO_TCPKA_SRV, PO_NOLINGER, PO_SPLICE_REQ, PO_SPLICE_RES, PO_SPLICE_AUTO,
-	PO_SMART_ACCEPT, PO_SMART_CONNECT, PO_INDEPENDENT, PO_REDISPATCH, PO_ABORTONCLOSE, PO_ALLBACKUPS,
-	PO_HTTP_BUFFER_REQ, PO_HTTP_NO_DELAY, PO_IGNORE_PROBES, PO_PRETEND_KA, PO_PREFER_LAST, PO_USE_PROXY_HDR,
-	PO_UNSAFE_REQ, PO_UNSAFE_RES, PO_PERSIST, PO_SOCKET_STATS, PO_CONTSTATS, PO_LOG_CHECKS,
-	PO_IDLE_CLOSE_ON_RESPONSE, PO_DROP_REQ_TRAILERS, PO_DROP_RES_TRAILERS, PO_CHECKCACHE, PO_TRANSPARENT,
-	PO_DISABLE_H2_UPGRADE, PO_CASE_ADJ_CLI, PO_CASE_ADJ_SRV, PO_ORIGINALTO_SET, PO_N
+enum proxy_mode {
+	MODE_TCP,
+	MODE_HTTP
+};
+enum http_reuse {
+	REUSE_SAFE,
+	REUSE_NEVER,
+	REUSE_AGGRESSIVE,
+	REUSE_ALWAYS
+};
+enum http_conn_mode {
+	HTTP_KAL,
+	HTTP_SCL /* server-close */,
+	HTTP_CLO /* close */
 };
 
+/* option X as bits of proxy.options */
+/* clang-format off */
+enum proxy_opt {
+	PO_DONTLOGNULL, PO_DONTLOG_NORMAL, PO_LOGASAP, PO_LOG_SEPARATE_ERRORS, PO_TCPLOG,
+	PO_HTTPLOG, PO_HTTPLOG_CLF, PO_HTTPSLOG, PO_TCPKA_CLI, PO_TCPKA_SRV, PO_NOLINGER,
+	PO_SPLICE_REQ, PO_SPLICE_RES, PO_SPLICE_AUTO, PO_SMART_ACCEPT, PO_SMART_CONNECT,
+	PO_INDEPENDENT, PO_REDISPATCH, PO_ABORTONCLOSE, PO_ALLBACKUPS, PO_HTTP_BUFFER_REQ,
+	PO_HTTP_NO_DELAY, PO_IGNORE_PROBES, PO_PRETEND_KA, PO_PREFER_LAST, PO_USE_PROXY_HDR,
+	PO_UNSAFE_REQ, PO_UNSAFE_RES, PO_PERSIST, PO_SOCKET_STATS, PO_CONTSTATS, PO_LOG_CHECKS,
+	PO_IDLE_CLOSE_ON_RESPONSE, PO_DROP_REQ_TRAILERS, PO_DROP_RES_TRAILERS, PO_CHECKCACHE,
+	PO_TRANSPARENT, PO_DISABLE_H2_UPGRADE, PO_CASE_ADJ_CLI, PO_CASE_ADJ_SRV,
+	PO_ORIGINALTO_SET, PO_N
+};
+/* clang-format on */
+
 /* retry-on conditions */
-#define RETRY_CONN_FAILURE	0x0001
-#define RETRY_EMPTY_RESPONSE	0x0002
-#define RETRY_JUNK_RESPONSE	0x0004
-#define RETRY_RESPONSE_TIMEOUT	0x0008
-#define RETRY_0RTT_REJECTED	0x0010
-#define RETRY_STATUS(code)	/* bits from 0x0100 on: 401 403 404 408 421 425 429 500 501 502 503 504 */
-#define RETRY_401 0x00000100
-#define RETRY_403 0x00000200
-#define RETRY_404 0x00000400
-#define RETRY_408 0x00000800
-#define RETRY_421 0x00001000
-#define RETRY_425 0x00002000
-#define RETRY_429 0x00004000
-#define RETRY_500 0x00008000
-#define RETRY_501 0x00010000
-#define RETRY_502 0x00020000
-#define RETRY_503 0x00040000
-#define RETRY_504 0x00080000
-#define RETRY_STATUS_MASK	0x000fff00
+#define RETRY_CONN_FAILURE     0x0001
+#define RETRY_EMPTY_RESPONSE   0x0002
+#define RETRY_JUNK_RESPONSE    0x0004
+#define RETRY_RESPONSE_TIMEOUT 0x0008
+#define RETRY_0RTT_REJECTED    0x0010
+/* statuses, by RETRY_STATUS_MASK */
+#define RETRY_401              0x00000100
+#define RETRY_403              0x00000200
+#define RETRY_404              0x00000400
+#define RETRY_408              0x00000800
+#define RETRY_421              0x00001000
+#define RETRY_425              0x00002000
+#define RETRY_429              0x00004000
+#define RETRY_500              0x00008000
+#define RETRY_501              0x00010000
+#define RETRY_502              0x00020000
+#define RETRY_503              0x00040000
+#define RETRY_504              0x00080000
+#define RETRY_STATUS_MASK      0x000fff00
 
 struct xff_conf { /* option forwardfor, originalto */
 	bool enabled, if_none;
-	struct slice header; /* lower case; default x-forwarded-for, x-original-to */
+	struct slice header;    /* lower case; default x-forwarded-for, x-original-to */
 	struct addr except_net; /* family 0: none */
 	uint8_t except_bits;
 };
@@ -67,39 +83,42 @@ struct fwd_conf; /* option forwarded (RFC 7239) */
 
 struct switch_rule { /* use_backend, use-server */
 	struct acl_cond *cond;
-	const char *name;	/* static target as written; NULL when dynamic */
-	struct logformat *lf;	/* dynamic */
-	struct proxy *backend;	/* resolved; use_backend */
+	const char *name;                 /* static target as written; NULL when dynamic */
+	struct logformat *lf;             /* dynamic */
+	struct proxy *backend;            /* resolved; use_backend */
 	const struct server_conf *server; /* resolved; use-server */
 	const struct cfg_line *line;
 };
 
 struct proxy {
 	const char *name;
-	struct config *config;	/* the generation it belongs to */
-	struct proxy_rt *rt;	/* holds a reference; NULL for defaults */
+	struct config *config; /* the generation it belongs to */
+	struct proxy_rt *rt;   /* holds a reference; NULL for defaults */
 	const struct cfg_line *line;
-	uint32_t caps;		/* CFG_FE | CFG_BE | CFG_LI | CFG_DEF */
-	uint32_t id;		/* iid */
-	uint32_t index;		/* in config->proxies */
-	bool id_is_forced;	/* 'id' was given */
+	uint32_t caps;     /* CFG_FE | CFG_BE | CFG_LI | CFG_DEF */
+	uint32_t id;       /* iid */
+	uint32_t index;    /* in config->proxies */
+	bool id_is_forced; /* 'id' was given */
 	enum proxy_mode mode;
-	struct proxy *defaults;	/* the section it came from; NULL */
+	struct proxy *defaults; /* the section it came from; NULL */
 	bool disabled;
 	const char *description, *guid;
-	uint64_t options;	/* bit i: enum proxy_opt i */
-	uint64_t options_set;	/* explicitly given in this section */
+	uint64_t options;     /* bit i: enum proxy_opt i */
+	uint64_t options_set; /* explicitly given in this section */
 	/* timeouts, ms; 0: none */
-	uint32_t timeout_connect, timeout_client, timeout_server, timeout_queue, timeout_tunnel, timeout_tarpit;
-	uint32_t timeout_client_fin, timeout_server_fin, timeout_http_request, timeout_http_keep_alive, timeout_check;
+	uint32_t timeout_connect, timeout_client, timeout_server, timeout_queue, timeout_tunnel,
+		timeout_tarpit;
+	uint32_t timeout_client_fin, timeout_server_fin, timeout_http_request,
+		timeout_http_keep_alive, timeout_check;
 	uint32_t timeout_client_hs;
-	uint32_t ka_cli_cnt, ka_cli_idle_s, ka_cli_intvl_s, ka_srv_cnt, ka_srv_idle_s, ka_srv_intvl_s;
+	uint32_t ka_cli_cnt, ka_cli_idle_s, ka_cli_intvl_s, ka_srv_cnt, ka_srv_idle_s,
+		ka_srv_intvl_s;
 	/* frontend */
 	struct bind_conf **binds;
 	unsigned n_binds;
-	uint32_t maxconn;	/* 0: the global one */
+	uint32_t maxconn; /* 0: the global one */
 	uint32_t backlog, rate_limit_sess;
-	uint32_t max_own_conns;	/* server connections that a client connection keeps for itself */
+	uint32_t max_own_conns; /* server connections that a client connection keeps for itself */
 	const char *default_backend_name;
 	const struct cfg_line *default_backend_line;
 	struct proxy *default_backend;
@@ -108,12 +127,16 @@ struct proxy {
 	struct slice monitor_uri;
 	struct acl_cond **monitor_fail;
 	unsigned n_monitor_fail;
-	struct logformat *log_format, *log_format_sd, *error_log_format; /* resolved defaults included */
+	/* resolved defaults included */
+	struct logformat *log_format, *log_format_sd, *error_log_format;
 	const char *log_format_text; /* as given; NULL: by option */
 	struct logformat *unique_id_format;
 	struct slice unique_id_header;
 	/* captures: 'capture request header', 'capture response header', 'capture cookie' */
-	struct capture { struct slice name; uint32_t len; } *req_captures, *res_captures;
+	struct capture {
+		struct slice name;
+		uint32_t len;
+	} * req_captures, *res_captures;
 	unsigned n_req_captures, n_res_captures;
 	struct capture cookie_capture;
 	/* backend */
@@ -134,7 +157,8 @@ struct proxy {
 	struct slice send_name_header; /* http-send-name-header; .ptr NULL: none */
 	/* both */
 	struct acl_scope acls;
-	struct rules tcp_req_conn, tcp_req_sess, tcp_req_cont, tcp_res_cont, http_req, http_res, http_after_res;
+	struct rules tcp_req_conn, tcp_req_sess, tcp_req_cont, tcp_res_cont, http_req, http_res,
+		http_after_res;
 	uint32_t tcp_req_inspect_ms, tcp_res_inspect_ms;
 	struct http_errors errors;
 	struct xff_conf forwardfor, originalto;
@@ -145,7 +169,8 @@ struct proxy {
 	bool needs_req_body; /* option http-buffer-request or a rule that reads the body */
 	/* while the section is read */
 	struct rules redirects; /* 'redirect' lines: put behind http_req where the section ends */
-	uint64_t text_hash;	/* of the section's words and its defaults': tells 'changed' from 'kept' */
+	/* of the section's words and its defaults': tells 'changed' from 'kept' */
+	uint64_t text_hash;
 };
 
 static inline bool px_is_defaults(const struct proxy *px)

@@ -10,8 +10,9 @@
 #include <lb/net/listener.h>
 #include <lb/observe/command.h>
 
-/* As tools read it: the language level first, which they parse as <int>.<int>, then lb's own version. */
-#define LB_PRODUCT_VERSION	LB_LANGUAGE ".0-lb" LB_VERSION
+/* As tools read it: the language level first, which they parse as <int>.<int>, then lb's own
+ * version. */
+#define LB_PRODUCT_VERSION LB_LANGUAGE ".0-lb" LB_VERSION
 
 /* Prepares the registry of commands. Once, at start-up, before cli_open(). */
 void cli_init(void);

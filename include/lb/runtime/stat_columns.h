@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Names, order and tags of the columns of 'show stat' and the fields of 'show info': tables for <lb/runtime/stats.h>. */
+/* Names, order and tags of the columns of 'show stat' and the fields of 'show info': tables for
+ * <lb/runtime/stats.h>. */
 #ifndef LB_RUNTIME_STAT_COLUMNS_H
 #define LB_RUNTIME_STAT_COLUMNS_H
 
 /*
- * X(identifier, name, tags, description). Tags: origin (Metric, Status, Key, Config, Product), nature (Counter, Gauge,
- * Limit, Max, miN, Rate, Duration, Age, Time, Name, Output, average) and scope (Cluster, Process, Service, sYstem).
+ * X(identifier, name, tags, description). Tags: origin (Metric, Status, Key, Config, Product),
+ * nature (Counter, Gauge, Limit, Max, miN, Rate, Duration, Age, Time, Name, Output, average) and
+ * scope (Cluster, Process, Service, sYstem).
  */
 #define STAT_COLUMNS(X)                                                                            \
 	X(PXNAME, "pxname", "KNS", "name of the proxy")                                            \

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * What is counted about frontends, listeners, servers and backends, as rows of typed values with the names and
- * order of HAProxy's statistics. CSV, JSON and metrics are made from the same rows.
+ * What is counted about frontends, listeners, servers and backends, as rows of typed values with
+ * the names and order of HAProxy's statistics. CSV, JSON and metrics are made from the same rows.
  *
- * Rows may be filled by any thread that is online for RCU: counters are added up, the state of servers is read
- * without a lock, as statistics.
+ * Rows may be filled by any thread that is online for RCU: counters are added up, the state of
+ * servers is read without a lock, as statistics.
  */
 #ifndef LB_RUNTIME_STATS_H
 #define LB_RUNTIME_STATS_H
@@ -24,9 +24,20 @@ struct stat_column {
 };
 extern const struct stat_column stat_columns[ST_N];
 
-enum stat_obj { STAT_FE, STAT_BE, STAT_SRV, STAT_LI }; /* values of the column type */
+enum stat_obj {
+	STAT_FE,
+	STAT_BE,
+	STAT_SRV,
+	STAT_LI
+}; /* values of the column type */
 
-enum stat_type { STAT_EMPTY, STAT_U32, STAT_S32, STAT_U64, STAT_STR };
+enum stat_type {
+	STAT_EMPTY,
+	STAT_U32,
+	STAT_S32,
+	STAT_U64,
+	STAT_STR
+};
 
 struct stat_value {
 	uint8_t type; /* enum stat_type */
@@ -51,11 +62,12 @@ void stat_fill_backend(struct stat_row *r, const struct proxy *px);
 void stat_fill_server(struct stat_row *r, const struct proxy *px, const struct server_conf *sc);
 void stat_fill_listener(struct stat_row *r, const struct proxy *px, const struct bind_conf *bc);
 
-/* Walks a generation, which the caller holds: of each proxy the frontend, listeners, servers, backend. */
+/* Walks a generation, which the caller holds: of each proxy the frontend, listeners, servers,
+ * backend. */
 struct stat_walk {
 	const struct config *config;
 	unsigned proxy, step; /* what comes next */
-	unsigned types;	      /* bit per enum stat_obj: what is wanted */
+	unsigned types;       /* bit per enum stat_obj: what is wanted */
 	bool all_listeners;   /* also without option socket-stats */
 };
 /* Return: false at the end. */
@@ -89,7 +101,11 @@ void info_set_warnings(uint32_t n);
 
 /* --- texts --- */
 
-enum stat_format { STAT_CSV, STAT_TYPED, STAT_JSON };
+enum stat_format {
+	STAT_CSV,
+	STAT_TYPED,
+	STAT_JSON
+};
 void stat_put_csv_header(struct strbuf *out);
 void stat_put_csv(struct strbuf *out, const struct stat_row *r);
 void stat_put_typed(struct strbuf *out, const struct stat_row *r, bool with_desc);

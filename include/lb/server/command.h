@@ -13,7 +13,8 @@ struct proxy_rt *server_cmd_backend(struct slice name);
 /* Argument @i as a string that lasts for the turn; NULL: not given or no memory. */
 const char *server_cmd_text(const struct cmd_ctx *c, unsigned i);
 /*
- * Calls @fn for each server, of one backend when argument 0 names it, in order. false: there is no such backend (said).
+ * Calls @fn for each server, of one backend when argument 0 names it, in order. false: there is no
+ * such backend (said).
  */
 bool server_cmd_foreach(struct cmd_ctx *c, void (*fn)(struct server *s, struct strbuf *out));
 

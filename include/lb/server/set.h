@@ -6,8 +6,8 @@
 #ifndef LB_SERVER_SET_H
 #define LB_SERVER_SET_H
 
-#include <lb/server/server.h>
 #include <lb/core/rcu.h>
+#include <lb/server/server.h>
 
 struct balance_ops;
 struct expr;
@@ -15,16 +15,17 @@ struct server_set;
 struct smp_env;
 
 /* Algorithms are registered by <lb/balance/balance.h>. */
-struct balance_conf { /* in the generation's arena, part of struct proxy */
+struct balance_conf {                  /* in the generation's arena, part of struct proxy */
 	const struct balance_ops *ops; /* NULL: roundrobin */
-	uint32_t arg;		 /* random(n), depth, len... */
-	struct expr *expr;	 /* hash <expr> */
-	const char *name_arg;	 /* header or parameter name */
-	uint8_t hash_type, hash_func, hash_mod; /* enum hash_type, hash_func, hash_mod of <lb/balance/balance.h> */
-	uint16_t uri_len, uri_depth; /* balance uri; 0: no bound */
+	uint32_t arg;                  /* random(n), depth, len... */
+	struct expr *expr;             /* hash <expr> */
+	const char *name_arg;          /* header or parameter name */
+	/* enum hash_type, hash_func, hash_mod of <lb/balance/balance.h> */
+	uint8_t hash_type, hash_func, hash_mod;
+	uint16_t uri_len, uri_depth;   /* balance uri; 0: no bound */
 	bool uri_whole, uri_path_only; /* balance uri: query included; from the path on */
-	bool domain_only;	 /* balance hdr(): use_domain_only */
-	uint32_t balance_factor; /* hash-balance-factor; 0: none */
+	bool domain_only;              /* balance hdr(): use_domain_only */
+	uint32_t balance_factor;       /* hash-balance-factor; 0: none */
 };
 
 struct balance_ops {
@@ -34,30 +35,33 @@ struct balance_ops {
 	void (*free)(struct server_set *set);
 	/**
 	 * pick() - the server for this request; NULL when none can take it
-	 * Skips @avoid (the one that just failed) unless it is the only one. Does not count anything.
-	 * Servers at their maxconn are skipped where the algorithm can; else queueing decides.
+	 * Skips @avoid (the one that just failed) unless it is the only one. Does not count
+	 * anything. Servers at their maxconn are skipped where the algorithm can; else queueing
+	 * decides.
 	 */
-	struct server *(*pick)(struct server_set *set, const struct balance_conf *bc, struct smp_env *env,
-		const struct server *avoid);
-	/* The load of set->v[pos] changed (streams on it or in its queue). NULL: it does not matter. Thread: any. */
+	struct server *(*pick)(struct server_set *set, const struct balance_conf *bc,
+		struct smp_env *env, const struct server *avoid);
+	/* The load of set->v[pos] changed (streams on it or in its queue). NULL: it does not
+	 * matter. Thread: any. */
 	void (*load_changed)(struct server_set *set, uint32_t pos);
-	/* Weights are those of the configuration: neither slow start nor 'set weight' change them. NULL: no. */
+	/* Weights are those of the configuration: neither slow start nor 'set weight' change them.
+	 * NULL: no. */
 	bool (*is_static)(const struct balance_conf *bc);
 };
 struct server_set {
 	struct rcu_head rcu;
 	const struct balance_ops *algo;
-	void *algo_data;	    /* owned; freed by algo->free */
-	struct proxy_rt *be;	    /* borrowed: its servers hold it */
-	uint32_t *index;	    /* owned: hash of names over all; NULL for few */
+	void *algo_data;     /* owned; freed by algo->free */
+	struct proxy_rt *be; /* borrowed: its servers hold it */
+	uint32_t *index;     /* owned: hash of names over all; NULL for few */
 	uint32_t index_mask;
-	uint32_t n;		    /* servers to balance over */
-	uint32_t total_weight;	    /* sum of effective weights */
-	bool is_backup;		    /* no active server is left: these are backups */
+	uint32_t n;                  /* servers to balance over */
+	uint32_t total_weight;       /* sum of effective weights */
+	bool is_backup;              /* no active server is left: these are backups */
 	uint32_t n_active, n_backup; /* usable ones of either kind: act, bck */
-	uint32_t n_all;		    /* every server of the backend, in order of the configuration */
-	struct server **all;	    /* [n_all] */
-	struct server *v[];	    /* [n] */
+	uint32_t n_all;      /* every server of the backend, in order of the configuration */
+	struct server **all; /* [n_all] */
+	struct server *v[];  /* [n] */
 };
 
 /**
@@ -79,7 +83,8 @@ static inline bool server_set_has(const struct server_set *set, const struct ser
 	return server_set_position(set, s) != UINT32_MAX;
 }
 /* Weight that an algorithm is to use for v[i]: with slow start, in 16ths; at least 1. */
-uint32_t server_set_weight_of(const struct server_set *set, const struct balance_conf *bc, uint32_t i);
+uint32_t server_set_weight_of(
+	const struct server_set *set, const struct balance_conf *bc, uint32_t i);
 struct server *server_set_find(const struct server_set *set, struct slice name);
 
 #endif

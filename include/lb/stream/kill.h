@@ -5,7 +5,8 @@
 
 #include <lb/stream/stream.h>
 
-/* Ends @s at its next run, logged with @end. Thread: its worker, not from within the stream's own run. */
+/* Ends @s at its next run, logged with @end. Thread: its worker, not from within the stream's own
+ * run. */
 void stream_kill(struct stream *s, enum stream_end end);
 /* Ends this worker's streams on @srv. */
 void streams_kill_server(const struct server *srv, enum stream_end end);

@@ -12,9 +12,10 @@
 /**
  * stream_log() - write the log line of a stream, once
  *
- * At its end; with option logasap when the response head is there (it then writes the '+' marks itself and later
- * calls do nothing). Honours the log level that rules set, dontlognull, dontlog-normal, log-separate-errors,
- * error-log-format. Without a format there is none: stream_log_start() wrote one.
+ * At its end; with option logasap when the response head is there (it then writes the '+' marks
+ * itself and later calls do nothing). Honours the log level that rules set, dontlognull,
+ * dontlog-normal, log-separate-errors, error-log-format. Without a format there is none:
+ * stream_log_start() wrote one.
  */
 void stream_log(struct stream *s);
 
@@ -25,7 +26,8 @@ void stream_log_start(struct stream *s);
 bool stream_log_asap(const struct stream *s);
 
 /**
- * session_log_error() - a connection that ended before any stream: refused handshake, bad PROXY header
+ * session_log_error() - a connection that ended before any stream: refused handshake, bad PROXY
+ * header
  * @why: text such as "Received something which does not look like a PROXY protocol header"
  */
 void session_log_error(struct session *sess, const char *why);
@@ -45,14 +47,16 @@ char *log_date_ms(char *dst, int64_t us);
  * @ep: where it was received; its stream may not exist yet
  * @msg: its bytes; @pos: offset of the offending one; @why: static text
  *
- * Costs a copy and a message to the control thread; under a flood only the count is kept. Any worker.
+ * Costs a copy and a message to the control thread; under a flood only the count is kept. Any
+ * worker.
  */
 void errors_capture(struct endpoint *ep, struct slice msg, uint32_t pos, const char *why);
 
 /* What 'show errors' shows: one kept message. Thread: control. */
 struct kept_error {
 	struct list node;
-	char *proxy, *other, *server, *src; /* owned; other: backend of a request, frontend of a response */
+	/* owned; other: backend of a request, frontend of a response */
+	char *proxy, *other, *server, *src;
 	uint32_t proxy_id, other_id, server_id;
 	bool is_response;
 	int64_t wall_us;
