@@ -46,13 +46,8 @@ static int epoll_wait_dispatch(struct loop *l, int timeout_ms)
 {
 	struct epoll_event *events = l->poller_ctx;
 	int n = sys_epoll_wait(l->epoll_fd, events, l->max_events, timeout_ms);
-	int err;
+	int err = n < 0 ? errno : 0;
 
-	/* Stopped and continued, maybe after long: what has come meanwhile goes before the timers.
-	 */
-	if (LB_UNLIKELY(n < 0 && errno == EINTR))
-		n = sys_epoll_wait(l->epoll_fd, events, l->max_events, 0);
-	err = n < 0 ? errno : 0;
 	loop_woke(l);
 	for (int i = 0; i < n; i++)
 		loop_dispatch(l, events[i].data.ptr, events[i].events);

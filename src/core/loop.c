@@ -13,6 +13,13 @@
  *
  * Clocks. One reading after each wait; one more before a wait that may sleep, which makes the
  * timeout exact and tells idle time from busy time.
+ *
+ * A thread that gets no CPU (stopped, starved, waiting for a page) must not take that for the
+ * silence of its peers. Hence a timer fires only if it was due before the poller was asked: what
+ * had come by then has been dispatched. And when a turn took absurdly long, what it began at its
+ * end has a deadline reckoned from its start: all timers are put off by as much, and what was noted
+ * in that turn counts from its end (deadline_after()). But not two turns in a row: when all turns
+ * are that slow, timers are due all the same.
  */
 #include <lb/core/loop.h>
 
@@ -28,6 +35,7 @@
 #define MAIL_PER_TURN  1024 /* so that mail which answers itself starves nobody */
 #define MEASURE_US     1000000
 #define FULL_TURNS_MAX 4 /* turns in a row that put timers off */
+#define LATE_US        250000
 #define EDGE_EVENTS    (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 /* --- mailbox --- */
@@ -265,15 +273,37 @@ static void measure(struct loop *l)
 	l->measured_from_us = now_us();
 }
 
+/* The turn that is over, from its reading of the clock to its sleep or to the next reading. */
+static void excuse_delay(struct loop *l, int64_t began_us, int64_t ended_us)
+{
+	bool is_late = ended_us - began_us > LATE_US;
+
+	if (LB_UNLIKELY(is_late && !l->was_late)) {
+		lb_now.late_at_ms = began_us / 1000;
+		lb_now.late_by_ms = (ended_us - began_us) / 1000;
+		wheel_postpone(&l->wheel, lb_now.late_by_ms);
+	}
+	l->was_late = is_late;
+}
+
 void loop_woke(struct loop *l)
 {
+	int64_t began_us = now_us(), ended_us = l->slept_from_us;
+
 	if (l->slept_from_us) {
 		atomic_store_explicit(&l->mailbox.is_asleep, 0, memory_order_relaxed);
 		rcu_thread_online();
 	}
 	clock_update();
+	excuse_delay(l, began_us, ended_us ? ended_us : now_us());
 	measure(l);
 	run_mail(&l->mailbox);
+}
+
+static int poll_at_once(struct loop *l, int64_t asked_us)
+{
+	l->asked_us = asked_us;
+	return l->poller->wait(l, 0);
 }
 
 static int poll_sleeping(struct loop *l)
@@ -282,14 +312,14 @@ static int poll_sleeping(struct loop *l)
 	int timeout = sleep_ms(l, now / 1000);
 
 	if (timeout == 0)
-		return l->poller->wait(l, 0);
+		return poll_at_once(l, now);
 	atomic_store_explicit(&l->mailbox.is_asleep, 1, memory_order_relaxed);
 	cmm_smp_mb(); /* the barrier of the essay above */
 	if (mail_pending(&l->mailbox)) {
 		atomic_store_explicit(&l->mailbox.is_asleep, 0, memory_order_relaxed);
-		return l->poller->wait(l, 0);
+		return poll_at_once(l, now);
 	}
-	l->slept_from_us = now;
+	l->asked_us = l->slept_from_us = now;
 	rcu_thread_offline();
 	return l->poller->wait(l, timeout);
 }
@@ -303,14 +333,14 @@ void loop_turn(struct loop *l, bool may_sleep)
 	if (may_sleep && !l->n_run_queue && !mail_pending(&l->mailbox))
 		n = poll_sleeping(l);
 	else
-		n = l->poller->wait(l, 0);
+		n = poll_at_once(l, now_us());
 	LB_ASSERT(n >= 0);
 	l->n_polls++;
 	l->n_events += (uint64_t)n;
 	/* More events than fit: those that wait may be what a timer that is due waits for. */
 	if (n < l->max_events || ++l->n_full_turns >= FULL_TURNS_MAX) {
 		l->n_full_turns = 0;
-		wheel_run(&l->wheel, now_ms());
+		wheel_run(&l->wheel, l->asked_us / 1000);
 	}
 	run_tasks(l);
 	bury_all(l);

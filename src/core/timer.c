@@ -155,6 +155,24 @@ void wheel_run(struct wheel *w, int64_t now_ms)
 		w->tick_ms = now_ms;
 }
 
+static void postpone_slot(struct list *slot, int64_t by_ms)
+{
+	struct timer *t;
+
+	list_for_each(t, slot, node) {
+		if (__builtin_add_overflow(t->deadline_ms, by_ms, &t->deadline_ms))
+			t->deadline_ms = TIME_NEVER;
+	}
+}
+
+void wheel_postpone(struct wheel *w, int64_t by_ms)
+{
+	for (unsigned l = 0; l < WHEEL_LEVELS; l++) {
+		for (uint64_t used = w->used[l]; used; used &= used - 1)
+			postpone_slot(&w->slots[l][__builtin_ctzll(used)], by_ms);
+	}
+}
+
 static bool validate_timer(
 	const struct wheel *w, const struct timer *t, unsigned level, unsigned slot)
 {

@@ -61,11 +61,6 @@ static bool is_duplex(const struct stream *s)
 	return !s->is_http || s->is_tunnel;
 }
 
-static int64_t after(int64_t since_ms, uint32_t timeout_ms)
-{
-	return timeout_ms ? since_ms + timeout_ms : TIME_NEVER;
-}
-
 static uint32_t or_timeout(uint32_t a, uint32_t b)
 {
 	return a ? a : b;
@@ -81,7 +76,7 @@ static int64_t client_deadline_duplex(const struct stream *s)
 		ms = s->timeout_tunnel_ms;
 	if ((s->client->flags & EP_F_EOF) || s->res_dir.is_done)
 		ms = or_timeout(s->fe->timeout_client_fin, ms);
-	return after(
+	return deadline_after(
 		px_opt(be, PO_INDEPENDENT) ? s->client_ms : LB_MAX(s->client_ms, s->server_ms), ms);
 }
 
@@ -93,7 +88,7 @@ static int64_t server_deadline_duplex(const struct stream *s)
 		ms = s->timeout_tunnel_ms;
 	if ((s->backend->flags & EP_F_EOF) || s->req_dir.is_done)
 		ms = or_timeout(s->be->timeout_server_fin, ms);
-	return after(
+	return deadline_after(
 		px_opt(s->be, PO_INDEPENDENT) ? s->server_ms : LB_MAX(s->client_ms, s->server_ms),
 		ms);
 }
@@ -110,7 +105,8 @@ static int64_t client_deadline(const struct stream *s)
 {
 	if (is_duplex(s))
 		return client_deadline_duplex(s);
-	return client_is_awaited(s) ? after(s->client_ms, s->timeout_client_ms) : TIME_NEVER;
+	return client_is_awaited(s) ? deadline_after(s->client_ms, s->timeout_client_ms)
+				    : TIME_NEVER;
 }
 
 static int64_t server_deadline(const struct stream *s)
@@ -125,14 +121,14 @@ static int64_t server_deadline(const struct stream *s)
 		return TIME_NEVER;
 	if (!s->req_dir.is_done && !(s->backend->flags & EP_F_TX_BLOCKED) && !s->response_seen)
 		return TIME_NEVER; /* the client's turn */
-	return after(s->server_ms, s->timeout_server_ms);
+	return deadline_after(s->server_ms, s->timeout_server_ms);
 }
 
 static int64_t connect_deadline(const struct stream *s)
 {
 	if (!s->backend || (s->backend->flags & EP_F_CONNECTED) || s->phase != SP_DATA)
 		return TIME_NEVER;
-	return after(s->connect_ms, s->cur_timeout_connect_ms);
+	return deadline_after(s->connect_ms, s->cur_timeout_connect_ms);
 }
 
 static int64_t min_deadline(int64_t a, int64_t b)
@@ -156,7 +152,7 @@ static void arm_timer(struct stream *s)
 		d = min_deadline(d, server_deadline(s));
 		d = min_deadline(d, connect_deadline(s));
 	} else if (is_reading_request(s)) {
-		d = min_deadline(d, after(s->client_ms, s->timeout_client_ms));
+		d = min_deadline(d, deadline_after(s->client_ms, s->timeout_client_ms));
 	}
 	timer_set(this_wheel(), &s->timer, d);
 }
@@ -228,7 +224,8 @@ static enum step data_timed_out(struct stream *s)
 
 static bool client_is_late(const struct stream *s)
 {
-	return is_reading_request(s) && after(s->client_ms, s->timeout_client_ms) <= now_ms();
+	return is_reading_request(s) &&
+	       deadline_after(s->client_ms, s->timeout_client_ms) <= now_ms();
 }
 
 static enum step timed_out(struct stream *s)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Clocks that jump and wrap, a process that gets no CPU: faults_time.py [NAME...]"""
+import collections
 import os
 import re
 import signal
-import socket
+import threading
 import time
 
 from faults_servers import Server
@@ -125,6 +126,18 @@ def leap():
     lb.finish()
 
 
+def stop(pid):
+    """Stops it, and waits until that has reached all of its threads."""
+    os.kill(pid, signal.SIGSTOP)
+
+    def states():
+        for task in os.listdir("/proc/%d/task" % pid):
+            with open("/proc/%d/task/%s/stat" % (pid, task)) as f:
+                yield f.read().rsplit(")", 1)[1].split()[0]
+
+    wait_for(lambda: set(states()) == {"T"}, "it has stopped")
+
+
 def starved():
     """Stopped for longer than every timeout, then let go on: nobody has killed it, and what came meanwhile is looked at
     before the clock is."""
@@ -133,15 +146,17 @@ def starved():
     assert idle.get()[0] == 200
     half.send("GET / HTTP/1.1\r\n")
     time.sleep(0.2)
-    os.kill(lb.pid, signal.SIGSTOP)
+    early = Http(port)
+    early.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")  # where it is stopped in this is chance
+    stop(lb.pid)
     half.send("Host: a\r\n\r\n")
     idle.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     fresh = Http(port)
     fresh.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
     time.sleep(3)
     os.kill(lb.pid, signal.SIGCONT)
-    statuses = [c.head()[0] for c in (half, idle, fresh)]
-    assert statuses == [200] * 3, (statuses, lb.output())
+    statuses = [c.head()[0] for c in (early, half, idle, fresh)]
+    assert statuses == [200] * 4, (statuses, lb.output())
     assert lb.is_running()
     # starved: the lowest priority beside busy loops on all processors
     os.setpriority(os.PRIO_PROCESS, lb.pid, 19)
@@ -162,6 +177,31 @@ def starved():
     lb.finish()
 
 
+def stopped():
+    """Stopped again and again at whatever point it is, for longer than timeout server: no request pays for it."""
+    lb, port, _ = start(nbthread=1)
+    got, over = collections.Counter(), threading.Event()
+
+    def ask():
+        while not over.is_set():
+            got[get(port)[0]] += 1
+
+    threads = [threading.Thread(target=ask) for _ in range(8)]
+    for t in threads:
+        t.start()
+    for i in range(5):
+        time.sleep(0.1 + 0.013 * i)
+        stop(lb.pid)
+        time.sleep(1.2)
+        os.kill(lb.pid, signal.SIGCONT)
+    time.sleep(0.2)
+    over.set()
+    for t in threads:
+        t.join()
+    assert set(got) == {200}, (got, lb.output()[-3000:])
+    lb.finish()
+
+
 def only_unsanitized(fn):
     def run():
         if IS_SANITIZED:
@@ -173,4 +213,4 @@ def only_unsanitized(fn):
 
 if __name__ == "__main__":
     main({"wall_clock": only_unsanitized(wall_clock), "wrap": only_unsanitized(wrap), "leap": only_unsanitized(leap),
-          "starved": starved})
+          "starved": starved, "stopped": stopped})

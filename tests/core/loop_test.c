@@ -243,6 +243,114 @@ static void test_timer_wakes(void **state)
 	assert_in_range(clock_mono_us() - start, 19000, 500000);
 }
 
+/* --- a thread that does not run for a while --- */
+
+static struct peer pauser;
+static struct timer pause_timer;
+static bool must_pause; /* between the answer of the kernel and the clock */
+
+/* The poller, on a thread that is stopped just as the kernel has answered; a byte comes then. */
+static int wait_and_pause(struct loop *l, int timeout_ms)
+{
+	struct epoll_event ev[8];
+	int n = epoll_wait(l->epoll_fd, ev, LB_ARRAY_LEN(ev), timeout_ms);
+
+	if (must_pause) {
+		must_pause = false;
+		usleep(60000);
+		assert_int_equal(write(pauser.other, "x", 1), 1);
+	}
+	loop_woke(l);
+	for (int i = 0; i < n; i++)
+		loop_dispatch(l, ev[i].data.ptr, ev[i].events);
+	return LB_MAX(n, 0);
+}
+
+static void fired_after_the_byte(struct timer *t)
+{
+	n_task_runs++;
+	assert_true(pauser.events & EPOLLIN);
+}
+
+static void test_what_came_goes_before_timers(void **state)
+{
+	struct poller_ops pausing = poller_epoll;
+
+	pausing.wait = wait_and_pause;
+	peer_open(&pauser);
+	assert_int_equal(loop_watch(loop(), &pauser.watch), 0);
+	loop_turn(loop(), false);
+	n_task_runs = 0;
+	timer_init(&pause_timer, fired_after_the_byte);
+	loop()->poller = &pausing;
+	for (int may_sleep = 0; may_sleep < 2; may_sleep++) {
+		clock_update();
+		pauser.events = 0;
+		must_pause = true;
+		timer_set(&loop()->wheel, &pause_timer, deadline_in(30));
+		for (int i = 0; i < 1000 && n_task_runs == (unsigned)may_sleep; i++)
+			loop_turn(loop(), may_sleep);
+		assert_int_equal(n_task_runs, 1 + may_sleep);
+	}
+	loop()->poller = &poller_epoll;
+	peer_close(&pauser);
+}
+
+static int64_t noted_ms;
+
+/* Begins something after a pause of 260 ms, by a clock that was read before. */
+static void begin_late(struct task *t)
+{
+	usleep(260000);
+	noted_ms = now_ms();
+	timer_set(&loop()->wheel, &pause_timer, deadline_in(100));
+}
+
+static void test_work_of_a_long_turn_has_its_time(void **state)
+{
+	struct task t;
+	int64_t begun_us;
+
+	n_task_runs = 0;
+	timer_init(&pause_timer, timer_count);
+	task_init(&t, begin_late);
+	task_wake(loop(), &t);
+	clock_update();
+	loop_turn(loop(), false);
+	begun_us = clock_mono_us();
+	while (!n_task_runs)
+		loop_turn(loop(), true);
+	assert_true(clock_mono_us() - begun_us > 95000);
+	assert_true(deadline_after(noted_ms, 100) >= begun_us / 1000 + 95);
+	assert_int_equal(deadline_after(noted_ms - 1, 100), noted_ms + 99);
+	assert_int_equal(deadline_after(noted_ms, 0), TIME_NEVER);
+}
+
+/* Slow turns, one after the other, hold no timer up for ever. */
+static void busy_again(struct task *t)
+{
+	usleep(260000);
+	task_wake(loop(), t);
+}
+
+static void test_slow_turns_have_timers(void **state)
+{
+	struct task t;
+	int n_turns = 0;
+
+	n_task_runs = 0;
+	clock_update();
+	timer_init(&pause_timer, timer_count);
+	timer_set(&loop()->wheel, &pause_timer, deadline_in(100));
+	task_init(&t, busy_again);
+	task_wake(loop(), &t);
+	while (!n_task_runs && n_turns++ < 10)
+		loop_turn(loop(), true);
+	task_cancel(loop(), &t);
+	assert_in_range(n_turns, 2, 5);
+	loop_turn(loop(), false);
+}
+
 static void test_scratch_lasts_a_turn(void **state)
 {
 	assert_non_null(scratch_alloc(100));
@@ -371,6 +479,9 @@ int main(void)
 		cmocka_unit_test(test_runqueue_depth),
 		cmocka_unit_test(test_mail_to_oneself),
 		cmocka_unit_test(test_timer_wakes),
+		cmocka_unit_test(test_what_came_goes_before_timers),
+		cmocka_unit_test(test_work_of_a_long_turn_has_its_time),
+		cmocka_unit_test(test_slow_turns_have_timers),
 		cmocka_unit_test(test_scratch_lasts_a_turn),
 		cmocka_unit_test(test_wall_clock),
 		cmocka_unit_test(test_pin),

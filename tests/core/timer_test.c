@@ -194,6 +194,31 @@ static void test_rearm_in_callback(void **state)
 	assert_int_equal(probes[0].timer.deadline_ms, 63 + 7 * 1001);
 }
 
+static void test_postpone(void **state)
+{
+	static const int64_t spans[] = { 1, 63, 64, 4096, 5000, 300000, 1ll << 33, 1ll << 38 };
+
+	reset(777);
+	for (size_t i = 0; i < LB_ARRAY_LEN(spans); i++)
+		set(&probes[i], 777 + spans[i]);
+	set(&probes[20], 900);
+	set(&probes[20], TIME_NEVER);
+	set(&probes[21], TIME_NEVER - 5);
+	wheel_postpone(&wheel, 100);
+	assert_true(wheel_validate(&wheel));
+	for (size_t i = 0; i < LB_ARRAY_LEN(spans); i++) {
+		probes[i].expected_ms = 777 + spans[i] + 100;
+		run(probes[i].expected_ms - 1);
+		assert_int_equal(probes[i].fired_ms, TIME_NEVER);
+		run(probes[i].expected_ms);
+		assert_int_equal(probes[i].fired_ms, 777 + spans[i] + 100);
+	}
+	assert_int_equal(probes[21].timer.deadline_ms, TIME_NEVER);
+	set(&probes[22], wheel.tick_ms + 10); /* what is set after is not */
+	run(wheel.tick_ms + 10);
+	assert_int_equal(probes[22].fired_ms, wheel.tick_ms);
+}
+
 /* A jump far beyond everything fires each once, in order. */
 static void test_jump(void **state)
 {
@@ -244,6 +269,7 @@ int main(void)
 		cmocka_unit_test(test_clock_standing_still_or_back),
 		cmocka_unit_test(test_cancel_in_callback),
 		cmocka_unit_test(test_rearm_in_callback),
+		cmocka_unit_test(test_postpone),
 		cmocka_unit_test(test_jump),
 		cmocka_unit_test(test_random),
 	};

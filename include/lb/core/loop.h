@@ -3,8 +3,9 @@
  * The event loop of one thread: descriptors, timers, tasks and mail.
  *
  * A turn: wait in the poller (offline for RCU while asleep), read the clock, run mail, ready
- * descriptors, due timers, woken tasks; free what was buried; then a quiescent state. Everything
- * here is touched by the owning thread only, but for mailbox_post().
+ * descriptors, timers that were due when the poller was asked, woken tasks; free what was buried;
+ * then a quiescent state. Everything here is touched by the owning thread only, but for
+ * mailbox_post().
  *
  * A watched descriptor is edge-triggered for input, output and hang-up from its start: one
  * system call per connection, whatever happens later. Listeners are level-triggered.
@@ -80,7 +81,9 @@ struct loop {
 	int max_events;     /* tune.maxpollevents */
 	int runqueue_depth; /* tune.runqueue-depth */
 	bool is_stopping;
+	bool was_late;        /* the turn before took longer than LATE_US */
 	uint8_t n_full_turns; /* in a row: as many events as max_events */
+	int64_t asked_us;     /* the last reading of the clock before the poller was asked */
 	/* statistics, this thread writes, others read relaxed */
 	uint64_t n_turns, n_polls, n_events;
 	uint64_t n_wakeups;        /* tasks woken */

@@ -39,7 +39,8 @@ void wheel_init(struct wheel *w, int64_t start_ms);
 void wheel_run(struct wheel *w, int64_t now_ms);
 /* When wheel_run() should next be called at the latest; TIME_NEVER when empty. May be early. */
 int64_t wheel_next_ms(const struct wheel *w);
-bool wheel_validate(const struct wheel *w); /* for tests */
+void wheel_postpone(struct wheel *w, int64_t by_ms); /* all that is set; visits every timer */
+bool wheel_validate(const struct wheel *w);          /* for tests */
 
 static inline void timer_init(struct timer *t, timer_fire_fn fire)
 {
