@@ -375,7 +375,7 @@ static enum step connect_now(struct stream *s)
 		stream_release_server(s, EP_ABORT);
 		return go(s, SP_PICK);
 	}
-	s->connect_ms = s->server_ms = s->client_ms = now_ms();
+	s->connect_ms = s->server_ms = s->client_ms = s->server_in_ms = s->client_in_ms = now_ms();
 	s->server_seen = 0;
 	c = take_idle(s, conf);
 	if (!c)

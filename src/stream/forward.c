@@ -21,7 +21,6 @@ struct flow { /* one direction, with its two ends */
 	struct stream *s;
 	struct direction *d;
 	struct endpoint *src, *dst;
-	int64_t *src_ms; /* last activity of src */
 	bool is_req;
 };
 
@@ -73,8 +72,25 @@ static void count_spliced(struct flow *f, uint64_t n)
 
 static void count_read(struct flow *f, size_t n)
 {
+	struct stream *s = f->s;
+
 	f->d->bytes += n;
-	*f->src_ms = now_ms();
+	if (f->is_req)
+		s->client_ms = s->client_in_ms = now_ms();
+	else
+		s->server_ms = s->server_in_ms = now_ms();
+}
+
+/* From now on the end of what the other side sends is awaited: timeout client-fin, server-fin. */
+static void note_end_told(struct flow *f)
+{
+	struct stream *s = f->s;
+
+	f->d->is_done = true;
+	if (f->is_req)
+		s->server_ms = s->server_in_ms = now_ms();
+	else
+		s->client_ms = s->client_in_ms = now_ms();
 }
 
 /*
@@ -145,8 +161,8 @@ static void write_round(struct flow *f)
 	f->d->has_head = false;
 	if (f->is_req)
 		f->s->n_kept_ahead = f->d->q.len;
-	if (f->dst->flags & EP_F_TX_END)
-		f->d->is_done = true;
+	if ((f->dst->flags & EP_F_TX_END) && !f->d->is_done)
+		note_end_told(f);
 }
 
 /* What a slow reader leaves stays in memory: its next portion is smaller. */
@@ -216,14 +232,14 @@ static size_t pump(struct flow *f)
 
 size_t forward_request(struct stream *s)
 {
-	struct flow f = { s, &s->req_dir, s->client, s->backend, &s->client_ms, true };
+	struct flow f = { s, &s->req_dir, s->client, s->backend, true };
 
 	return pump(&f);
 }
 
 size_t forward_response(struct stream *s)
 {
-	struct flow f = { s, &s->res_dir, s->backend, s->client, &s->server_ms, false };
+	struct flow f = { s, &s->res_dir, s->backend, s->client, false };
 
 	return pump(&f);
 }
@@ -293,7 +309,7 @@ static void note_connected(struct stream *s)
 	if (s->t.connect >= 0 || !(s->backend->flags & EP_F_CONNECTED))
 		return;
 	s->t.connect = stream_elapsed_ms(s);
-	s->server_ms = now_ms();
+	s->server_ms = s->server_in_ms = now_ms();
 	if (!s->is_http)
 		s->t.data = s->t.connect;
 	if (!s->is_http || !(s->conn_was_reused || (s->be->retry_on & ~RETRY_CONN_FAILURE)))

@@ -147,7 +147,7 @@ static bool buffer_request(struct stream *s, uint32_t max)
 			return true;
 		n = s->client->ops->recv(s->client, q, max - q->len);
 		if (n)
-			s->client_ms = now_ms();
+			s->client_ms = s->client_in_ms = now_ms();
 	} while (n);
 	return s->client->flags & (EP_F_EOM | EP_F_EOF | EP_F_ERROR | EP_F_ABORTED | EP_F_BAD_MSG);
 }

@@ -210,7 +210,7 @@ static void note_response(struct stream *s, struct http_msg *m)
 	m->arena = &s->arena;
 	s->t.data = stream_elapsed_ms(s);
 	s->status = m->status;
-	s->server_ms = now_ms();
+	s->server_ms = s->server_in_ms = now_ms();
 	if (m->status == 401 || m->status == 407)
 		note_login(s, m);
 }
@@ -227,7 +227,7 @@ static bool buffer_response(struct stream *s)
 			return true;
 		n = s->backend->ops->recv(s->backend, q, buf_size() - q->len);
 		if (n)
-			s->server_ms = now_ms();
+			s->server_ms = s->server_in_ms = now_ms();
 	} while (n);
 	return s->backend->flags & (EP_F_EOM | EP_F_EOF | EP_F_ERROR | EP_F_ABORTED);
 }

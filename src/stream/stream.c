@@ -66,18 +66,28 @@ static uint32_t or_timeout(uint32_t a, uint32_t b)
 	return a ? a : b;
 }
 
-/* TCP and tunnels: both ways stay open until nothing happened for so long. */
+/*
+ * TCP and tunnels: both ways stay open until nothing happened for so long, on either side. 'option
+ * independent-streams' looks at each side by itself: what is sent to it is no sign of life, what
+ * it sends is. A side that has ended is waited for only where it has yet to take something.
+ */
+static int64_t duplex_deadline(const struct stream *s, const struct endpoint *ep,
+	bool is_independent, int64_t in_ms, uint32_t ms)
+{
+	if ((ep->flags & EP_F_EOF) && !(ep->flags & EP_F_TX_BLOCKED))
+		return TIME_NEVER;
+	return deadline_after(is_independent ? in_ms : LB_MAX(s->client_ms, s->server_ms), ms);
+}
+
 static int64_t client_deadline_duplex(const struct stream *s)
 {
-	const struct proxy *be = s->be ? s->be : s->fe;
 	uint32_t ms = s->timeout_client_ms;
 
 	if (s->timeout_tunnel_ms && s->backend && (s->backend->flags & EP_F_CONNECTED))
 		ms = s->timeout_tunnel_ms;
 	if ((s->client->flags & EP_F_EOF) || s->res_dir.is_done)
 		ms = or_timeout(s->fe->timeout_client_fin, ms);
-	return deadline_after(
-		px_opt(be, PO_INDEPENDENT) ? s->client_ms : LB_MAX(s->client_ms, s->server_ms), ms);
+	return duplex_deadline(s, s->client, px_opt(s->fe, PO_INDEPENDENT), s->client_in_ms, ms);
 }
 
 static int64_t server_deadline_duplex(const struct stream *s)
@@ -88,9 +98,7 @@ static int64_t server_deadline_duplex(const struct stream *s)
 		ms = s->timeout_tunnel_ms;
 	if ((s->backend->flags & EP_F_EOF) || s->req_dir.is_done)
 		ms = or_timeout(s->be->timeout_server_fin, ms);
-	return deadline_after(
-		px_opt(s->be, PO_INDEPENDENT) ? s->server_ms : LB_MAX(s->client_ms, s->server_ms),
-		ms);
+	return duplex_deadline(s, s->backend, px_opt(s->be, PO_INDEPENDENT), s->server_in_ms, ms);
 }
 
 static bool client_is_awaited(const struct stream *s)
@@ -119,6 +127,8 @@ static int64_t server_deadline(const struct stream *s)
 		return TIME_NEVER;
 	if (s->client->flags & EP_F_TX_BLOCKED)
 		return TIME_NEVER;
+	if (px_opt(s->be, PO_INDEPENDENT))
+		return deadline_after(s->server_in_ms, s->timeout_server_ms);
 	if (!s->req_dir.is_done && !(s->backend->flags & EP_F_TX_BLOCKED) && !s->response_seen)
 		return TIME_NEVER; /* the client's turn */
 	return deadline_after(s->server_ms, s->timeout_server_ms);
@@ -422,7 +432,7 @@ static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
 	timer_init(&s->timer, timer_fired);
 	task_init(&s->task, task_run);
 	pend_conn_init(&s->pend, lb_thread, stream_grant);
-	s->client_ms = s->server_ms = now_ms();
+	s->client_ms = s->server_ms = s->client_in_ms = s->server_in_ms = now_ms();
 	s->timeout_client_ms = fe->timeout_client;
 	s->phase_deadline_ms = TIME_NEVER;
 	s->can_replay = true;

@@ -163,8 +163,10 @@ struct stream {
 	struct stream_counted {
 		uint64_t in, out, srv_in, srv_out;
 	} counted;
-	int64_t counted_ms;                /* when bytes were last counted: option contstats */
-	int64_t client_ms, server_ms;      /* last activity on either side */
+	int64_t counted_ms;           /* when bytes were last counted: option contstats */
+	int64_t client_ms, server_ms; /* last activity on either side */
+	/* last bytes from either side, or end told to it */
+	int64_t client_in_ms, server_in_ms;
 	uint64_t client_seen, server_seen; /* wire_out of the endpoints, as last looked at */
 	/* in force */
 	uint32_t timeout_client_ms, timeout_server_ms, timeout_tunnel_ms, cur_timeout_connect_ms;
