@@ -13,7 +13,7 @@ static socklen_t unix_to_sockaddr(const struct addr *a, struct sockaddr_un *un)
 {
 	size_t len = strlen(a->path), at = a->abns ? 1 : 0;
 
-	if (len > UNIX_PATH_MAX_LEN)
+	if (len > UNIX_PATH_MAX_LEN || a->abns == ADDR_PASSED)
 		return 0;
 	memset(un, 0, sizeof(*un));
 	un->sun_family = AF_UNIX;
@@ -132,13 +132,14 @@ char *addr_put(const struct addr *a, char *dst, size_t size)
 
 char *addr_put_port(const struct addr *a, char *dst, size_t size)
 {
-	static const char *const unix_prefix[] = { "unix@", "abns@", "abnsz@" };
+	static const char *const unix_prefix[] = { "unix@", "abns@",
+		"abnsz@", [ADDR_PASSED] = "sockpair@" };
 	struct strbuf sb = strbuf_fixed(dst, size);
 
 	LB_ASSERT(size > 0);
 	dst[0] = '\0';
 	if (a->family == AF_UNIX)
-		strbuf_adds(&sb, unix_prefix[a->abns < 3 ? a->abns : 0]);
+		strbuf_adds(&sb, unix_prefix[a->abns <= ADDR_PASSED ? a->abns : 0]);
 	if (a->family == AF_INET6)
 		strbuf_addc(&sb, '[');
 	put_text(&sb, a);

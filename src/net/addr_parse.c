@@ -445,9 +445,12 @@ static int parse_fd(const struct parse *x, struct slice rest)
 			"expected the number of an open descriptor, got '" SLICE_FMT "'",
 			SLICE_ARG(rest));
 	x->out->fd = (int)v;
-	if (x->out->kind == ADDR_FD && (x->flags & ADDR_P_BIND))
-		return learn_fd(x, rest);
-	return 0;
+	if (x->out->kind == ADDR_FD)
+		return x->flags & ADDR_P_BIND ? learn_fd(x, rest) : 0;
+	x->out->addr.family = AF_UNIX;
+	x->out->addr.abns = ADDR_PASSED;
+	x->out->addr.path = arena_strndup(x->p->arena, rest.ptr, rest.len);
+	return x->out->addr.path ? 0 : oom(x);
 }
 
 int addr_parse(struct cfg_parser *p, const struct cfg_word *w, uint32_t off, struct slice text,

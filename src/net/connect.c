@@ -8,6 +8,7 @@
 #include <lb/net/conn.h>
 
 #include <lb/core/tune.h>
+#include <lb/net/sockpair.h>
 
 #include <errno.h>
 #include <net/if.h>
@@ -143,16 +144,42 @@ static int fail(int fd, int err, enum conn_err *err_out)
 	return -err;
 }
 
+static struct conn *new_conn(int fd, const struct addr *to, bool is_connecting)
+{
+	struct conn *c = conn_new(fd);
+
+	if (!c)
+		return NULL;
+	c->is_server_side = true;
+	c->is_connecting = is_connecting;
+	c->can_recv = false;
+	c->dst = *to;
+	return c;
+}
+
+/* sockpair@: there is nothing to wait for, and no socket option that would mean anything */
+static int connect_passed(const struct addr *to, struct conn **out, enum conn_err *err_out)
+{
+	int fd = sockpair_connect(atoi(to->path));
+
+	if (fd < 0)
+		return fail(-1, -fd, err_out);
+	*out = new_conn(fd, to, false);
+	return *out ? 0 : fail(fd, ENOMEM, err_out);
+}
+
 int conn_connect(const struct addr *to, const struct connect_opts *o, struct conn **out,
 	enum conn_err *err_out)
 {
 	struct sockaddr_storage ss;
 	socklen_t len = addr_to_sockaddr(to, &ss);
-	int fd = socket(to->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	struct conn *c;
-	int r;
+	int fd, r;
 
 	*out = NULL;
+	if (to->family == AF_UNIX && to->abns == ADDR_PASSED)
+		return connect_passed(to, out, err_out);
+	fd = socket(to->family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return fail(-1, errno, err_out);
 	r = prepare(fd, to->family, o);
@@ -161,13 +188,9 @@ int conn_connect(const struct addr *to, const struct connect_opts *o, struct con
 	r = connect(fd, (struct sockaddr *)&ss, len) < 0 ? errno : 0;
 	if (r && r != EINPROGRESS && r != EINTR)
 		return fail(fd, r, err_out);
-	c = conn_new(fd);
+	c = new_conn(fd, to, r != 0);
 	if (!c)
 		return fail(fd, ENOMEM, err_out);
-	c->is_server_side = true;
-	c->is_connecting = r != 0;
-	c->can_recv = false;
-	c->dst = *to;
 	if (o->nolinger)
 		conn_set_linger_reset(c);
 	*out = c;

@@ -16,6 +16,7 @@
 #include <lb/core/rcu.h>
 #include <lb/core/tune.h>
 #include <lb/net/sock_path.h>
+#include <lb/net/sockpair.h>
 #include <lb/observe/log.h>
 
 #include <errno.h>
@@ -243,6 +244,7 @@ static bool accept_failed(struct listener_worker *lw, int err)
 	case EINTR:
 	case ECONNABORTED:
 	case EPROTO: return true;
+	case EPIPE: /* whoever passed connections is gone for good */ suspend(lw, 0); return false;
 	case EINVAL: return false; /* paused: the order to stop watching is on its way */
 	case EMFILE:
 	case ENFILE:
@@ -262,6 +264,18 @@ static bool accept_failed(struct listener_worker *lw, int err)
 	}
 }
 
+/* The next connection's descriptor, or -errno. */
+static int take_next(
+	const struct listener *l, int from, struct sockaddr_storage *ss, socklen_t *len)
+{
+	int fd;
+
+	if (LB_UNLIKELY(l->addr.abns == ADDR_PASSED))
+		return sockpair_take(from);
+	fd = accept4(from, (struct sockaddr *)ss, len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	return fd < 0 ? -errno : fd;
+}
+
 /* One connection of @from. false: there is none, or there may be none. */
 static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc, int from)
 {
@@ -276,9 +290,9 @@ static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc, i
 		wait_for_room(lw, retry_ms);
 		return false;
 	}
-	fd = accept4(from, (struct sockaddr *)&ss, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	fd = take_next(l, from, &ss, &len);
 	if (fd < 0)
-		return accept_failed(lw, errno);
+		return accept_failed(lw, -fd);
 	c = conn_new(fd);
 	if (!c) {
 		close(fd);

@@ -194,7 +194,8 @@ static const char *open_fresh(
 	case ADDR_UNIX:
 	case ADDR_ABNS:
 	case ADDR_ABNSZ: return open_unix(bc, l, fd_out);
-	case ADDR_FD: return take_fd(bc, fd_out);
+	case ADDR_FD:
+	case ADDR_SOCKPAIR: return take_fd(bc, fd_out);
 	default: return "this kind of address cannot be listened on";
 	}
 }
@@ -206,6 +207,8 @@ static const char *open_socket(const struct bind_conf *bc, struct listener *l, u
 
 	*fd_out = handed_take(bc);
 	why = *fd_out >= 0 ? use_handed(bc, l, *fd_out) : open_fresh(bc, l, shard, fd_out);
+	if (bc->spec.kind == ADDR_SOCKPAIR)
+		return why;
 	if (!why && !l->listens_late && listen(*fd_out, backlog_of(bc)) < 0)
 		why = "cannot listen on the socket";
 	return why;
@@ -278,7 +281,7 @@ static struct listener *new_listener(const struct bind_conf *bc)
 	l->key = strdup(bc->key);
 	l->fds = calloc(l->n_shards, sizeof(int));
 	l->addr = bc->spec.addr;
-	l->is_inherited = bc->spec.kind == ADDR_FD;
+	l->is_inherited = bc->spec.kind == ADDR_FD || bc->spec.kind == ADDR_SOCKPAIR;
 	atomic_store(&l->refs, 1);
 	list_init(&l->node);
 	if (!l->key || !l->fds || counter_set_init(&l->counters) < 0) {

@@ -8,6 +8,8 @@
  */
 #include <lb/proxy/bind.h>
 
+#include <lb/net/sockpair.h>
+
 #include "proxy_priv.h"
 
 #define MAX_ADDRESSES 65536 /* of one line, ranges counted by port */
@@ -107,11 +109,11 @@ static int add_range(struct cfg_parser *p, const struct cfg_word *w, const struc
 
 static int check_kind(struct cfg_parser *p, const struct cfg_word *w, const struct addr_spec *spec)
 {
-	if (spec->kind == ADDR_SOCKPAIR)
-		return cfg_error(p, w,
-			"a bind line cannot listen on 'sockpair@': pairs of sockets joined "
-			"processes, "
-			"and there is one process");
+	int err = spec->kind == ADDR_SOCKPAIR ? sockpair_check(spec->fd) : 0;
+
+	if (err < 0)
+		return cfg_error(p, w, "'%s' is not one end of a pair of unix sockets: %s",
+			spec->text, strerror(-err));
 	if (!spec->is_stream)
 		return cfg_error(p, w, "'%s' is a datagram address; listeners take streams only",
 			spec->text ? spec->text : w->str);

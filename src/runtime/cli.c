@@ -12,6 +12,7 @@
 
 #include <lb/net/handed.h>
 #include <lb/net/sock_path.h>
+#include <lb/net/sockpair.h>
 #include <lb/proxy/config.h>
 
 #include <errno.h>
@@ -58,34 +59,12 @@ static void on_retry(struct timer *t)
 	resume_listening(LB_CONTAINER_OF(t, struct cli_sock, retry));
 }
 
-/* A descriptor passed over a socket pair. Return: it, or -errno. */
-static int take_passed_fd(int from)
-{
-	char byte, control[CMSG_SPACE(sizeof(int))];
-	struct iovec iov = { &byte, 1 };
-	struct msghdr m = { .msg_iov = &iov,
-		.msg_iovlen = 1,
-		.msg_control = control,
-		.msg_controllen = sizeof(control) };
-	struct cmsghdr *c;
-	int fd;
-
-	if (recvmsg(from, &m, MSG_DONTWAIT | MSG_CMSG_CLOEXEC) < 0)
-		return -errno;
-	c = CMSG_FIRSTHDR(&m);
-	if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
-		return -ECONNABORTED;
-	memcpy(&fd, CMSG_DATA(c), sizeof(fd));
-	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	return fd;
-}
-
 static int take_connection(struct cli_sock *s)
 {
 	int fd;
 
 	if (s->takes_fds)
-		return take_passed_fd(s->watch.fd);
+		return sockpair_take(s->watch.fd);
 	fd = accept4(s->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	return fd >= 0 ? fd : -errno;
 }
@@ -107,6 +86,8 @@ static void on_connection(struct watch *w, uint32_t events)
 			timer_set(this_wheel(), &s->retry, deadline_in(RETRY_MS));
 			return;
 		}
+		if (fd == -EPIPE) /* sockpair@: nobody is left who could connect */
+			pause_listening(s);
 		if (fd < 0 && fd != -ECONNABORTED && fd != -EINTR)
 			return;
 		if (fd >= 0)

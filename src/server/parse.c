@@ -2,6 +2,8 @@
 /* Server lines: name, address, inheritance from default-server, templates. Options: keywords.c. */
 #include <lb/server/parse.h>
 
+#include <lb/net/sockpair.h>
+
 #include "server_priv.h"
 
 #define PURGE_DELAY_MS 5000 /* pool-purge-delay */
@@ -74,11 +76,16 @@ static int check_name(struct cfg_parser *p, const struct cfg_word *w)
 static int parse_address(struct cfg_parser *p, struct server_conf *sc, const struct cfg_word *w)
 {
 	unsigned flags = ADDR_P_PORT_OPT | ADDR_P_RESOLVE | ADDR_P_RELATIVE;
+	int err;
 
 	if (addr_parse(p, w, 0, slice_make(w->str, w->len), flags, &sc->addr) < 0)
 		return -1;
 	if (!sc->addr.is_stream)
 		return cfg_error(p, w, "datagram addresses are not supported for servers");
+	err = sc->addr.kind == ADDR_SOCKPAIR ? sockpair_check(sc->addr.fd) : 0;
+	if (err < 0)
+		return cfg_error(p, w, "'%s' is not one end of a pair of unix sockets: %s",
+			sc->addr.text, strerror(-err));
 	if (sc->addr.kind == ADDR_FD)
 		return cfg_error(p, w,
 			"a server cannot be an inherited descriptor; use an address or sockpair@");

@@ -85,7 +85,7 @@ static void test_accepted(void **state)
 		{ "fe80::1", ADDR_P_PORT_NONE, ADDR_INET, "[fe80::1]:0", 0, NULL },
 		{ "1.2.3.4", ADDR_P_PORT_NONE, ADDR_INET, "1.2.3.4:0", 0, NULL },
 		{ "udp@1.2.3.4:53", ADDR_P_DGRAM, ADDR_INET, "1.2.3.4:53", 53, NULL },
-		{ "sockpair@4", SERVER, ADDR_SOCKPAIR, "", 0, NULL },
+		{ "sockpair@4", SERVER, ADDR_SOCKPAIR, "sockpair@4", 0, NULL },
 	};
 	char diag[2048], text[ADDR_STRLEN];
 	struct addr_spec spec;

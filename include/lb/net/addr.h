@@ -10,8 +10,9 @@
 /* An address as a connection or server keeps it. family 0: none. */
 struct addr {
 	uint8_t family; /* AF_INET, AF_INET6, AF_UNIX, 0 */
-	uint8_t abns;  /* AF_UNIX: 1 abstract padded (abns@), 2 abstract zero-terminated (abnsz@) */
-	uint16_t port; /* host order */
+	uint8_t abns;   /* AF_UNIX: 1 abstract padded (abns@), 2 abstract zero-terminated (abnsz@),
+			   ADDR_PASSED: handed over through the descriptor that .path names */
+	uint16_t port;  /* host order */
 	union {
 		struct in_addr v4;
 		struct in6_addr v6;
@@ -19,7 +20,9 @@ struct addr {
 	};
 };
 
-/* Return: the length to pass with it; 0 for an address of no family. */
+#define ADDR_PASSED 3 /* sockpair@ */
+
+/* Return: the length to pass with it; 0 for an address of no family, or that is no name. */
 socklen_t addr_to_sockaddr(const struct addr *a, struct sockaddr_storage *ss);
 /* Of an AF_UNIX address only the family and .abns are kept: .path is "". See addr_unix_path(). */
 void addr_from_sockaddr(struct addr *a, const struct sockaddr_storage *ss, socklen_t len);

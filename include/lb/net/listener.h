@@ -81,7 +81,7 @@ struct listener {
 	struct listener_worker *workers; /* [owner each] n_workers entries */
 	/* [control] shares its port with one to be replaced: listens when it starts */
 	bool listens_late;
-	bool is_inherited;     /* fd@: never unlinked, reopened at reload as the same */
+	bool is_inherited;     /* fd@ sockpair@: never unlinked, reopened at reload as the same */
 	bool is_shared;        /* [control] another process was given the sockets */
 	struct sock_path file; /* [control] of a unix socket */
 	struct list node;      /* control's list of living listeners */
