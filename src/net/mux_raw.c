@@ -81,18 +81,26 @@ static size_t raw_recv(struct endpoint *ep, struct bufq *q, size_t max)
 	return n > 0 ? (size_t)n : 0;
 }
 
-static void flush(struct rawc *r)
+static void write_queue(struct rawc *r, struct bufq *q)
 {
 	struct endpoint *ep = &r->ep;
-	ssize_t n = r->tx.len ? conn_send_bufq(r->conn, &r->tx) : 0;
+	ssize_t n = conn_send_bufq(r->conn, q);
 
 	if (n < 0) {
-		bufq_clear(&r->tx);
+		bufq_clear(q);
 		ep->flags |= EP_F_ERROR;
 		ep->err = r->conn->error;
 	} else {
 		ep->wire_out += (uint64_t)n;
 	}
+}
+
+static void flush(struct rawc *r)
+{
+	struct endpoint *ep = &r->ep;
+
+	if (r->tx.len)
+		write_queue(r, &r->tx);
 	if (r->tx.len) {
 		ep->flags |= EP_F_TX_BLOCKED;
 		return;
@@ -112,6 +120,8 @@ static void raw_send(struct endpoint *ep, struct bufq *q, unsigned flags)
 	uint32_t before = q->len;
 
 	do {
+		if (q->len && !r->tx.len) /* mostly all goes at once, and never waits in tx */
+			write_queue(r, q);
 		bufq_move(&r->tx, q, q->len);
 		if ((flags & EP_SEND_END) && !q->len)
 			ep->flags |= EP_F_TX_END;
