@@ -8,7 +8,7 @@ import random
 import sys
 import time
 
-from lbtest import Http, Lb, Origin, free_port
+from lbtest import Http, Lb, Origin, SLOW, free_port
 from engine import DEFAULTS, in_parallel
 
 CLIENTS = 16
@@ -27,7 +27,7 @@ class Chaos:
         self.wrong = []
 
     def config(self, servers):
-        lines = ["  server s%d %s maxconn %d check inter 100ms\n" % (i, o.addr, random.randint(1, 5))
+        lines = ["  server s%d %s maxconn %d check inter %dms\n" % (i, o.addr, random.randint(1, 5), 200 * SLOW)
                  for i, o in enumerate(self.origins[:servers])]
         return DEFAULTS + "  option redispatch\nfrontend f\n  bind 127.0.0.1:%d\n  default_backend b\nbackend b\n" \
             "  http-reuse always\n  balance %s\n%s" % (self.port, random.choice(ALGORITHMS), "".join(lines))

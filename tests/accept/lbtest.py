@@ -127,13 +127,20 @@ class Lb(Process):
         self.write(config)
         super().__init__([PROGRAM, "-db", "-f", self.config] + list(args), **kw)
         if wait:
-            wait_for(lambda: os.path.exists(self.socket) or not self.is_running(), "it starts")
+            wait_for(lambda: self.is_serving() or not self.is_running(), "it starts")
             if not self.is_running():
                 raise AssertionError("does not start:\n" + self.output())
 
     def write(self, config):
         with open(self.config, "w") as f:
             f.write(self.head + config)
+
+    def is_serving(self):
+        """Commands are answered once all is in place; the socket is there before that."""
+        try:
+            return self.ask("show version") != ""
+        except OSError:
+            return False
 
     def ask(self, command):
         with socket.socket(socket.AF_UNIX) as s:
