@@ -19,14 +19,24 @@
 
 struct tune lb_tune = DEFAULTS;
 
-/* The CPUs that this process may use; taskset and containers restrict them. */
+static uint32_t n_cpus; /* control thread; 0: not known yet */
+
+void tune_set_cpus(uint32_t n)
+{
+	n_cpus = LB_MIN(n, (uint32_t)LB_MAX_THREADS);
+}
+
+/*
+ * The CPUs that this process might use when it started; taskset and containers restrict them. That
+ * this changes later says nothing about the threads that there are.
+ */
 static uint32_t usable_cpus(void)
 {
 	cpu_set_t set;
 
-	if (sched_getaffinity(0, sizeof(set), &set) < 0 || CPU_COUNT(&set) < 1)
-		return 1;
-	return LB_MIN((uint32_t)CPU_COUNT(&set), LB_MAX_THREADS);
+	if (!n_cpus && sched_getaffinity(0, sizeof(set), &set) == 0)
+		tune_set_cpus((uint32_t)CPU_COUNT(&set));
+	return LB_MAX(n_cpus, 1);
 }
 
 void tune_set_defaults(struct tune *t)

@@ -8,7 +8,8 @@
  * stops watching; listener_room() or a timer makes it try again, so that a shortage neither spins
  * nor loses connections: they wait in the kernel's queue.
  *
- * Control starts and stops by mail to the workers; each mail holds a reference.
+ * Control starts and stops by mail to the workers, of which each has one per listener: orders are
+ * bits, so that none needs memory and none can be lost.
  */
 #include "listener_priv.h"
 
@@ -20,6 +21,7 @@
 #include <lb/observe/log.h>
 
 #include <errno.h>
+#include <limits.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -128,7 +130,9 @@ static bool is_allowed(const struct bind_conf *bc, unsigned worker)
 static struct thread *least_loaded(const struct bind_conf *bc)
 {
 	struct thread *best = lb_thread;
-	unsigned best_n = atomic_load_explicit(&best->n_conns, memory_order_relaxed);
+	unsigned best_n = is_allowed(bc, best->id)
+				  ? atomic_load_explicit(&best->n_conns, memory_order_relaxed)
+				  : UINT_MAX;
 	static __thread unsigned turn;
 
 	if (lb_n_workers == 1)
@@ -331,22 +335,14 @@ static void listener_ready(struct watch *w, uint32_t events)
 
 /* --- orders from control --- */
 
-enum order {
-	ORDER_START,
-	ORDER_PAUSE,
-	ORDER_STOP,
-	ORDER_ROOM
-};
-
-struct order_mail {
-	struct mail mail;
-	struct listener *listener; /* holds a reference */
-	enum order order;
-};
+#define ORDER_LOOK  0x1 /* start or pause, as the listener's state and settings are now */
+#define ORDER_ROOM  0x2
+#define ORDER_DRAIN 0x4 /* HTTP connections */
+#define ORDER_STOP  0x8
 
 static void worker_start(struct listener_worker *lw)
 {
-	if (lw->is_serving || !is_allowed(atomic_load(&lw->listener->conf), lb_thread->id))
+	if (lw->is_serving)
 		return;
 	lw->is_serving = true;
 	arm(lw);
@@ -400,7 +396,7 @@ static void worker_stop(struct listener_worker *lw)
 	worker_pause(lw);
 	if (atomic_fetch_sub(&l->n_serving, 1) == 1)
 		close_sockets(lw);
-	listener_upper.drain(l);
+	listener_upper.drain(l, false);
 }
 
 static void close_unserved(struct listener *l)
@@ -409,32 +405,45 @@ static void close_unserved(struct listener *l)
 		close(l->fds[i]);
 }
 
-static void order_run(struct mail *m)
+static void worker_look(struct listener_worker *lw)
 {
-	struct order_mail *om = LB_CONTAINER_OF(m, struct order_mail, mail);
-	struct listener_worker *lw = &om->listener->workers[lb_thread->id];
+	const struct listener *l = lw->listener;
 
-	switch (om->order) {
-	case ORDER_START: worker_start(lw); break;
-	case ORDER_PAUSE: worker_pause(lw); break;
-	case ORDER_STOP: worker_stop(lw); break;
-	case ORDER_ROOM: resume(lw); break;
-	}
-	listener_unref(&om->listener);
-	free(om);
+	if (atomic_load(&l->state) == LI_READY && is_allowed(atomic_load(&l->conf), lb_thread->id))
+		worker_start(lw);
+	else
+		worker_pause(lw);
 }
 
-static void send_order(struct listener *l, enum order order)
+/* Orders that come while these are carried out bring the mail again. */
+static void orders_run(struct mail *m)
+{
+	struct listener_worker *lw = LB_CONTAINER_OF(m, struct listener_worker, mail);
+	struct listener *l = lw->listener;
+	unsigned orders = atomic_exchange(&lw->orders, 0);
+
+	if (orders & ORDER_STOP) {
+		worker_stop(lw);
+	} else {
+		if (orders & ORDER_LOOK)
+			worker_look(lw);
+		if (orders & ORDER_ROOM)
+			resume(lw);
+		if (orders & ORDER_DRAIN)
+			listener_upper.drain(l, true);
+	}
+	listener_unref(&l);
+}
+
+static void send_order(struct listener *l, unsigned order)
 {
 	for (unsigned i = 0; i < lb_n_workers; i++) {
-		struct order_mail *om = malloc(sizeof(*om));
+		struct listener_worker *lw = &l->workers[i];
 
-		if (!om)
+		if (atomic_fetch_or(&lw->orders, order))
 			continue;
-		om->mail.run = order_run;
-		om->listener = listener_ref(l);
-		om->order = order;
-		mailbox_post(&lb_threads[i], &om->mail);
+		listener_ref(l);
+		mailbox_post(&lb_threads[i], &lw->mail);
 	}
 }
 
@@ -450,6 +459,7 @@ int listener_workers_init(struct listener *l)
 		lw->watch.fd = l->fds[i % l->n_shards];
 		lw->watch.ready = listener_ready;
 		timer_init(&lw->retry, retry_fired);
+		lw->mail.run = orders_run;
 	}
 	return 0;
 }
@@ -473,7 +483,7 @@ void listener_start(struct listener *l)
 	if (l->listens_late && listener_retake_port(l) < 0)
 		log_process(0, "Cannot listen on port %u any more.", l->addr.port);
 	l->listens_late = false;
-	send_order(l, ORDER_START);
+	send_order(l, ORDER_LOOK);
 }
 
 void listener_pause(struct listener *l)
@@ -482,7 +492,7 @@ void listener_pause(struct listener *l)
 
 	if (!atomic_compare_exchange_strong(&l->state, &ready, LI_PAUSED))
 		return;
-	send_order(l, ORDER_PAUSE);
+	send_order(l, ORDER_LOOK);
 	listener_release_port(l);
 }
 
@@ -491,7 +501,7 @@ void listener_resume(struct listener *l)
 	if (atomic_load(&l->state) != LI_PAUSED || listener_retake_port(l) < 0)
 		return;
 	atomic_store(&l->state, LI_READY);
-	send_order(l, ORDER_START);
+	send_order(l, ORDER_LOOK);
 }
 
 void listener_stop(struct listener *l)
@@ -509,6 +519,18 @@ void listener_stop(struct listener *l)
 	else
 		send_order(l, ORDER_STOP);
 	listener_unref(&l);
+}
+
+void listener_refresh(struct listener *l)
+{
+	listener_apply_options(l);
+	if (atomic_load(&l->state) == LI_READY)
+		send_order(l, ORDER_LOOK);
+}
+
+void listener_drain_http(struct listener *l)
+{
+	send_order(l, ORDER_DRAIN);
 }
 
 void listener_room(struct listener *l)

@@ -245,6 +245,47 @@ int listener_retake_port(struct listener *l)
 	return 0;
 }
 
+/* --- what may change on a bound socket --- */
+
+/* As @like has it, which is a new socket with the options of the settings. */
+static void copy_option(int fd, int like, int level, int opt)
+{
+	char value[64];
+	socklen_t len = sizeof(value);
+
+	if (getsockopt(like, level, opt, value, &len) == 0)
+		setsockopt(fd, level, opt, value, len);
+}
+
+/* Options that the settings do not name any more go back to the system's default. */
+static void refresh_tcp(int fd, const struct bind_conf *bc)
+{
+	static const int opts[] = { TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_USER_TIMEOUT,
+		TCP_FASTOPEN, TCP_DEFER_ACCEPT, TCP_CONGESTION, TCP_NOTSENT_LOWAT };
+	int like = socket(bc->spec.addr.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	set_int(fd, IPPROTO_TCP, TCP_MAXSEG, bc->mss < 0 ? -bc->mss : bc->mss);
+	if (like < 0)
+		return;
+	set_tcp_options(like, bc);
+	copy_option(fd, like, SOL_SOCKET, SO_KEEPALIVE);
+	for (unsigned i = 0; i < LB_ARRAY_LEN(opts); i++)
+		copy_option(fd, like, IPPROTO_TCP, opts[i]);
+	close(like);
+}
+
+void listener_apply_options(struct listener *l)
+{
+	const struct bind_conf *bc = atomic_load(&l->conf);
+
+	for (unsigned i = 0; i < l->n_shards; i++) {
+		if (bc->spec.kind == ADDR_INET)
+			refresh_tcp(l->fds[i], bc);
+		if (atomic_load(&l->state) == LI_READY)
+			(void)!listen(l->fds[i], backlog_of(bc));
+	}
+}
+
 static void close_fds(struct listener *l, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {

@@ -3,6 +3,8 @@
  * Sockets of a new generation: what is bound already is kept, what is new is opened before anything
  * else changes, what is gone is closed last.
  */
+#include <lb/net/sock_path.h>
+
 #include "activate_priv.h"
 
 #include <string.h>
@@ -10,6 +12,24 @@
 
 #define BIND_RETRIES  20
 #define BIND_RETRY_US 5000
+
+/* A socket file shows its owner and mode as soon as it is there, so it is made anew for others. */
+static bool same_owner(const struct bind_conf *a, const struct bind_conf *b)
+{
+	return a->spec.kind != ADDR_UNIX ||
+	       (a->unix_uid == b->unix_uid && a->unix_gid == b->unix_gid &&
+		       a->unix_mode == b->unix_mode);
+}
+
+/* One that 'shutdown frontend' closed, or whose file somebody removed, is opened anew as well. */
+static struct listener *usable(struct listener *l, const struct bind_conf *bc)
+{
+	const struct bind_conf *was = l ? listener_conf(l) : NULL;
+
+	if (!was || atomic_load(&l->state) == LI_CLOSED)
+		return NULL;
+	return same_owner(was, bc) && sock_path_is_intact(&l->file) ? l : NULL;
+}
 
 /* The living listener of @bc: first where it was in the file before, then anywhere. */
 static struct listener *find_living(
@@ -21,12 +41,10 @@ static struct listener *find_living(
 
 		if (!l || strcmp(old->binds[at]->key, bc->key) != 0)
 			continue;
-		if (atomic_load(&l->state) == LI_CLOSED)
-			return NULL;
 		*cursor = at + 1;
-		return l;
+		return usable(l, bc);
 	}
-	return listener_find(bc->key);
+	return usable(listener_find(bc->key), bc);
 }
 
 static const struct cfg_word *address_word(const struct bind_conf *bc)
@@ -161,16 +179,27 @@ static void start_new(struct activation *act)
 	}
 }
 
+/* What a living socket had from @was is to be as @bc says. */
+static void point(struct listener *l, const struct bind_conf *bc, const struct bind_conf *was)
+{
+	atomic_store_explicit(&l->conf, bc, memory_order_release);
+	if (!was)
+		return;
+	if (lines_differ(bc->line, was->line))
+		listener_refresh(l);
+	if (was->fe->mode == MODE_HTTP && bc->fe->mode != MODE_HTTP)
+		listener_drain_http(l);
+	listener_room(l); /* a limit may have been raised */
+}
+
 static void point_kept(const struct config *c)
 {
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		for (unsigned j = 0; j < c->proxies[i]->n_binds; j++) {
 			struct bind_conf *bc = c->proxies[i]->binds[j];
 
-			if (!bc->listener)
-				continue;
-			atomic_store_explicit(&bc->listener->conf, bc, memory_order_release);
-			listener_room(bc->listener); /* a limit may have been raised */
+			if (bc->listener)
+				point(bc->listener, bc, listener_conf(bc->listener));
 		}
 }
 

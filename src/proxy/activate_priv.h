@@ -30,6 +30,7 @@ struct diff { /* of one kind of object: names, and how many there are */
 struct summary {
 	struct diff proxies, servers, listeners;
 };
+bool lines_differ(const struct cfg_line *a, const struct cfg_line *b);
 void summary_note_new(struct summary *s, const struct activation *act); /* before the commit */
 void summary_note_gone(struct summary *s, const struct config *old);    /* after it */
 void summary_write(struct summary *s, struct strbuf *out);              /* and frees it */

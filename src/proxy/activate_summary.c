@@ -21,7 +21,7 @@ static void add_name(struct strbuf *names, unsigned *n, const char *px, const ch
 	strbuf_adds(names, name);
 }
 
-static bool lines_differ(const struct cfg_line *a, const struct cfg_line *b)
+bool lines_differ(const struct cfg_line *a, const struct cfg_line *b)
 {
 	if (a->n_words != b->n_words)
 		return true;

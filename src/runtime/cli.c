@@ -27,6 +27,7 @@
 #define MAX_ACCEPT 16 /* per wake-up */
 
 static struct list socks = LIST_INIT(socks);
+static struct list fresh = LIST_INIT(fresh); /* between cli_prepare() and its end */
 
 /* --- accepting --- */
 
@@ -209,6 +210,9 @@ static void apply_conf(struct cli_sock *s, const struct bind_conf *bc)
 	s->level = bc->cli_level ? bc->cli_level : CMD_OPERATOR;
 	s->severity = bc->cli_severity;
 	s->may_give = bc->expose_fd;
+	s->uid = bc->unix_uid;
+	s->gid = bc->unix_gid;
+	s->mode = bc->unix_mode;
 }
 
 static char *name_of(const struct bind_conf *bc)
@@ -245,94 +249,101 @@ static struct cli_sock *sock_new(const struct bind_conf *bc, bool is_master, con
 	return s;
 }
 
-/* A path that somebody removed or replaced behind our back is no socket of ours any more. */
-static struct cli_sock *find(const struct bind_conf *bc, bool is_master)
+/* Its file shows the owner and mode as soon as it is there, so it is made anew for others. */
+static bool same_owner(const struct cli_sock *s, const struct bind_conf *bc)
+{
+	return s->uid == bc->unix_uid && s->gid == bc->unix_gid && s->mode == bc->unix_mode;
+}
+
+static struct cli_sock *find_in(struct list *list, const struct bind_conf *bc, bool is_master)
 {
 	struct cli_sock *s;
 
-	list_for_each(s, &socks, node)
-		if (s->is_master == is_master && !strcmp(s->key, bc->key ? bc->key : "") &&
-			sock_path_is_intact(&s->file))
+	list_for_each(s, list, node)
+		if (s->is_master == is_master && !strcmp(s->key, bc->key ? bc->key : ""))
 			return s;
 	return NULL;
 }
 
-static void discard(struct list *fresh)
+/*
+ * The one to serve @bc. A path that somebody removed or replaced behind our back is no socket of
+ * ours any more. Of two lines with the same address the later one says how.
+ */
+static struct cli_sock *find(const struct bind_conf *bc, bool is_master)
+{
+	struct cli_sock *s = find_in(&socks, bc, is_master);
+
+	if (s && sock_path_is_intact(&s->file) && same_owner(s, bc))
+		return s;
+	return find_in(&fresh, bc, is_master);
+}
+
+static int prepare(struct cfg_parser *p, const struct bind_conf *bc, bool is_master)
+{
+	struct cli_sock *s = find(bc, is_master);
+	const char *why = NULL;
+
+	if (!s) {
+		s = sock_new(bc, is_master, &why);
+		if (s)
+			list_append(&fresh, &s->node);
+	}
+	if (why)
+		return cfg_error_line(p, bc->line, NULL, "cannot serve commands on '%s': %s",
+			bc->spec.text ? bc->spec.text : "this address", why);
+	s->next = bc;
+	return 0;
+}
+
+int cli_prepare(struct cfg_parser *p, const struct cli_binds *binds)
+{
+	struct cli_sock *s;
+	int r = 0;
+
+	LB_ASSERT(list_empty(&fresh));
+	list_for_each(s, &socks, node)
+		s->next = NULL;
+	for (unsigned i = 0; i < binds->n_stats; i++)
+		r |= prepare(p, binds->stats[i], false);
+	for (unsigned i = 0; i < binds->n_masters; i++)
+		r |= prepare(p, binds->masters[i], true);
+	return r;
+}
+
+void cli_abort(void)
 {
 	struct cli_sock *s, *tmp;
 
-	list_for_each_safe(s, tmp, fresh, node)
+	list_for_each_safe(s, tmp, &fresh, node)
 		sock_close(s);
 }
 
-/* Last step: nothing can be refused any more but the move of a path. */
+/* Nothing can be refused any more but the move of a path. */
 static void adopt(struct cli_sock *s)
 {
 	int r = sock_path_place(&s->file);
 
 	if (r < 0)
-		fprintf(stderr, "cannot move a socket to %s: %s\n", s->file.path, strerror(-r));
+		log_process(0, "Cannot move a socket to %s: %s.", s->file.path, strerror(-r));
 	list_del(&s->node);
 	list_append(&socks, &s->node);
-	s->is_kept = true;
 	resume_listening(s);
 }
 
-static int open_new(struct cfg_parser *p, struct bind_conf **binds, unsigned n, bool is_master,
-	struct list *fresh)
+/* The new ones first: a path that stays has a socket at any time. */
+void cli_commit(void)
 {
-	int ret = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct cli_sock *s = find(binds[i], is_master);
-		const char *why;
-
-		if (s) {
-			s->is_kept = true;
-			continue;
-		}
-		s = sock_new(binds[i], is_master, &why);
-		if (s)
-			list_append(fresh, &s->node);
-		if (why)
-			ret = cfg_error_line(p, binds[i]->line, NULL,
-				"cannot serve commands on '%s': %s",
-				binds[i]->spec.text ? binds[i]->spec.text : "this address", why);
-	}
-	return ret;
-}
-
-static int open_all(struct cfg_parser *p, struct bind_conf **binds, unsigned n, bool is_master)
-{
-	struct list fresh = LIST_INIT(fresh);
 	struct cli_sock *s, *tmp;
 
-	list_for_each(s, &socks, node)
-		s->is_kept = s->is_master != is_master;
-	if (open_new(p, binds, n, is_master, &fresh)) {
-		discard(&fresh);
-		return -1;
-	}
-	for (unsigned i = 0; i < n; i++)
-		if ((s = find(binds[i], is_master)))
-			apply_conf(s, binds[i]);
-	/* the new ones first: a path that stays has a socket at any time */
 	list_for_each_safe(s, tmp, &fresh, node)
 		adopt(s);
-	list_for_each_safe(s, tmp, &socks, node)
-		if (!s->is_kept)
+	list_for_each_safe(s, tmp, &socks, node) {
+		if (s->next)
+			apply_conf(s, s->next);
+		else
 			sock_close(s);
-	return 0;
-}
-
-int cli_open(struct cfg_parser *p, struct bind_conf **binds, unsigned n)
-{
-	return open_all(p, binds, n, false);
-}
-
-int cli_open_master(struct cfg_parser *p, struct bind_conf **binds, unsigned n)
-{
-	return open_all(p, binds, n, true);
+		s->next = NULL;
+	}
 }
 
 void cli_close(void)

@@ -19,12 +19,14 @@ struct cli_sock { /* one listening socket */
 	struct timer retry; /* after a failed accept: the descriptors may have run out */
 	char *key, *name;   /* owned; name as in 'show cli sockets' */
 	struct sock_path file;
-	uint8_t level;             /* enum cmd_level */
-	uint8_t severity;          /* enum cmd_severity */
-	bool is_master, takes_fds; /* sockpair@: connections come as passed descriptors */
-	bool is_listening;         /* watched: there is room for sessions */
-	bool may_give;             /* 'expose-fd listeners' */
-	bool is_kept;              /* named by the generation being activated */
+	uint8_t level;                /* enum cmd_level */
+	uint8_t severity;             /* enum cmd_severity */
+	bool is_master, takes_fds;    /* sockpair@: connections come as passed descriptors */
+	bool is_listening;            /* watched: there is room for sessions */
+	bool may_give;                /* 'expose-fd listeners' */
+	uint32_t uid, gid, mode;      /* of its file, as configured */
+	const struct bind_conf *next; /* [borrowed] of the generation being activated; NULL: it
+					 names no such socket */
 	struct burial burial;
 };
 
@@ -74,7 +76,6 @@ struct cli_session {
 int cli_session_new(int fd, const struct cli_sock *from);
 void cli_sessions_close(void);
 /* A session ended: there may be room for another. */
-void cli_sock_room(void);
 void cli_sessions_init(void);
 void cli_socks_foreach(void (*fn)(struct cli_sock *s, void *arg), void *arg);
 /* Takes the connection out of the session, which ends without a word. Return: it, handed over. */

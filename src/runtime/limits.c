@@ -174,6 +174,18 @@ int limits_apply(struct cfg_parser *p, struct config *c)
 	return 0;
 }
 
+void limits_save(struct rlimit *now)
+{
+	if (getrlimit(RLIMIT_NOFILE, now) < 0)
+		*now = (struct rlimit){ 0, 0 };
+}
+
+void limits_restore(const struct rlimit *before)
+{
+	if (before->rlim_cur)
+		setrlimit(RLIMIT_NOFILE, before);
+}
+
 void limits_memory(const struct process_args *a)
 {
 	struct rlimit limit = { (rlim_t)a->memory_mb << 20, (rlim_t)a->memory_mb << 20 };

@@ -219,6 +219,9 @@ int process_check_fixed(struct cfg_parser *p, const struct global_conf *now)
 	refuse_change(p, g->group || now->group ? "group" : "gid",
 		g->has_gid == now->has_gid && g->gid == now->gid);
 	refuse_change(p, "setcap", g->keep_caps == now->keep_caps);
+	refuse_change(p, "set-dumpable", g->set_dumpable == now->set_dumpable);
+	refuse_change(p, "insecure-fork-wanted", g->insecure_fork == now->insecure_fork);
+	refuse_change(p, "insecure-setuid-wanted", g->insecure_setuid == now->insecure_setuid);
 	refuse_change(p, "daemon", g->daemon == now->daemon);
 	refuse_change(p, "pidfile", same_text(g->pidfile, now->pidfile));
 	refuse_change(p, "ulimit-n", g->ulimit_n == now->ulimit_n);

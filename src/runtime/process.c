@@ -53,20 +53,21 @@ static void apply_tune(const struct tune *next)
 	pools_set_fail_rate(lb_tune.fail_alloc_pct);
 }
 
-/* Sockets of commands first: opening them can fail, and is undone by naming the old ones again. */
-static int activate(struct cfg_parser *p, struct config *c, struct strbuf *summary)
+int process_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary)
 {
-	struct config *old = lb_config;
-	int r;
+	struct cli_binds binds = {
+		.stats = c->global.stats_sockets,
+		.n_stats = c->global.n_stats_sockets,
+		.masters = lb_process.master_binds,
+		.n_masters = lb_process.n_master_binds,
+	};
 
-	if (cli_open(p, c->global.stats_sockets, c->global.n_stats_sockets) < 0)
+	if (cli_prepare(p, &binds) < 0 || config_activate(p, c, summary) < 0) {
+		cli_abort();
 		return -1;
-	r = cli_open_master(p, lb_process.master_binds, lb_process.n_master_binds);
-	if (r == 0)
-		r = config_activate(p, c, summary);
-	if (r < 0 && old)
-		(void)!cli_open(p, old->global.stats_sockets, old->global.n_stats_sockets);
-	return r;
+	}
+	cli_commit();
+	return 0;
 }
 
 void process_mark_unresolved(const struct config *c)
@@ -86,17 +87,29 @@ void process_mark_unresolved(const struct config *c)
 	}
 }
 
+/* A limit of the process may have been raised. */
+static void more_room(struct listener *l, void *arg)
+{
+	listener_room(l);
+}
+
 static int load_and_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary)
 {
 	struct config *old = lb_config;
+	struct rlimit limits;
 
 	if (process_load(p) < 0)
 		return -1;
-	if (process_check_fixed(p, &old->global) < 0 || limits_apply(p, c) < 0)
+	if (process_check_fixed(p, &old->global) < 0)
 		return -1;
-	if (activate(p, c, summary) < 0)
+	limits_save(&limits);
+	if (limits_apply(p, c) < 0 || process_activate(p, c, summary) < 0) {
+		limits_restore(&limits);
 		return -1;
+	}
 	apply_tune(&c->global.tune);
+	listeners_foreach(more_room, NULL);
+	cli_sock_room();
 	process_mark_unresolved(c);
 	global_set_vars(c, old);
 	return 0;
@@ -154,7 +167,6 @@ static int try_reload(struct strbuf *reply)
 		explain_failure(reply, &diag);
 		lb_process.master_binds = masters.v;
 		lb_process.n_master_binds = masters.n;
-		(void)!cli_open_master(&p, masters.v, masters.n);
 		config_free(&c);
 	}
 	strbuf_fini(&summary);

@@ -6,6 +6,8 @@
 #include <lb/proxy/config.h>
 #include <lb/runtime/process.h>
 
+#include <sys/resource.h>
+
 struct process_args {       /* the command line; texts are argv's */
 	const char **paths; /* owned; of -f and -- */
 	unsigned n_paths;
@@ -52,10 +54,15 @@ int process_check_fixed(struct cfg_parser *p, const struct global_conf *now);
 void process_remember_load(const struct cfg_diag *diag, int64_t begin_ms);
 /* Servers whose names could not be looked up (-dr) are in maintenance until a reload finds them. */
 void process_mark_unresolved(const struct config *c);
+/* Puts @c in force, command sockets included. 0, or -1 (reported): nothing was changed. */
+int process_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary);
 
 /* --- limits.c --- */
 /* Works out maxconn and the descriptors it takes, raises the limits. 0 or -1 (reported). */
 int limits_apply(struct cfg_parser *p, struct config *c);
+/* The limit of descriptors, to put it back when a reload fails after it was raised. */
+void limits_save(struct rlimit *now);
+void limits_restore(const struct rlimit *before);
 void limits_memory(const struct process_args *a);
 
 /* --- privileges.c --- */

@@ -172,8 +172,10 @@ static void use_first_node(const struct global_conf *g)
 	}
 	if (f)
 		fclose(f);
-	if (CPU_COUNT(&set) && sched_setaffinity(0, sizeof(set), &set) == 0)
-		((struct global_conf *)g)->tune.nbthread = (uint32_t)CPU_COUNT(&set);
+	if (!CPU_COUNT(&set) || sched_setaffinity(0, sizeof(set), &set) < 0)
+		return;
+	tune_set_cpus((uint32_t)CPU_COUNT(&set));
+	((struct global_conf *)g)->tune.nbthread = (uint32_t)CPU_COUNT(&set);
 }
 
 static int init_engine(struct cfg_parser *p, struct config *c)
@@ -206,13 +208,8 @@ static void signal_old(int signal)
 static int try_activate(struct cfg_parser *p, struct config *c)
 {
 	struct strbuf summary = STRBUF_INIT;
-	int r;
+	int r = process_activate(p, c, &summary);
 
-	r = cli_open(p, c->global.stats_sockets, c->global.n_stats_sockets);
-	if (r == 0)
-		r = cli_open_master(p, lb_process.master_binds, lb_process.n_master_binds);
-	if (r == 0)
-		r = config_activate(p, c, &summary);
 	strbuf_fini(&summary);
 	return r;
 }

@@ -494,16 +494,19 @@ static void accepted(struct conn *c)
 		start_mux(sess, bc);
 }
 
-static void drain(struct listener *l)
+static void drain(struct listener *l, bool only_http)
 {
 	struct session *sess, *tmp;
 
 	list_for_each_safe(sess, tmp, &sessions, node) {
-		if (sess->listener != l)
+		const struct mux_ops *mux = sess->conn->mux;
+
+		if (sess->listener != l || (only_http && !(mux && mux->is_http)))
 			continue;
-		keep_conf(sess);
-		if (sess->conn->mux && sess->conn->mux->drain)
-			sess->conn->mux->drain(sess->conn);
+		if (!only_http)
+			keep_conf(sess);
+		if (mux && mux->drain)
+			mux->drain(sess->conn);
 	}
 }
 

@@ -49,5 +49,6 @@ struct tune {
 extern struct tune lb_tune;
 
 void tune_set_defaults(struct tune *t);
+void tune_set_cpus(uint32_t n); /* the process was bound to so many: the default of nbthread */
 
 #endif

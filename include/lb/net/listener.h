@@ -108,6 +108,10 @@ void listener_unref(struct listener **l);
 /* Room again on this listener, its frontend, or globally: whoever waits tries anew. Cheap when
  * nobody does. */
 void listener_room(struct listener *l);
+/* Its settings changed: socket options, backlog, threads that serve it. Takes them from ->conf. */
+void listener_refresh(struct listener *l);
+void listener_drain_http(struct listener
+		*l); /* its frontend speaks no HTTP any more: closes idle HTTP connections */
 void listeners_foreach(void (*fn)(struct listener *l, void *arg), void *arg); /* control thread */
 /* Another process is given the sockets: from now on they are left as they are when this one pauses
  * or ends. */
@@ -124,9 +128,9 @@ struct listener_upper {
 	void (*claim)(struct conn *c);
 	/* A connection of this worker: run connection rules, handshakes, start the mux. Owns @c. */
 	void (*accepted)(struct conn *c);
-	/* The listener goes: close this worker's idle connections of it, and the others when they
-	 * get idle. */
-	void (*drain)(struct listener *l);
+	/* The listener goes, or its frontend speaks no HTTP any more (@only_http): close this
+	 * worker's idle connections of it, and the others when they get idle. */
+	void (*drain)(struct listener *l, bool only_http);
 };
 extern struct listener_upper listener_upper;
 

@@ -14,22 +14,29 @@
  * version. */
 #define LB_PRODUCT_VERSION LB_LANGUAGE ".0-lb" LB_VERSION
 
-/* Prepares the registry of commands. Once, at start-up, before cli_open(). */
+/* Prepares the registry of commands. Once, at start-up, before cli_prepare(). */
 void cli_init(void);
 
+struct cli_binds {                           /* what a generation says of command sockets */
+	struct bind_conf **stats, **masters; /* masters: of -S: "@1", "@master", "@!<pid>" in front
+						of commands, 'show proc' */
+	unsigned n_stats, n_masters;
+};
+
 /**
- * cli_open() - serve the stats sockets of the generation being activated
- * @binds: all of them; one whose key is already served stays as it is, with its sessions
+ * cli_prepare() - open the command sockets that a generation being activated has and others had not
  *
- * Opens what is new, then closes what is not named any more (sessions on it go on). When one cannot
- * be opened, nothing changes.
+ * They do not serve yet, and what is served does not change. cli_commit() or cli_abort() has to
+ * follow, also after an error.
  *
  * Return: 0, or -1 (reported at the bind line). Thread: control.
  */
-int cli_open(struct cfg_parser *p, struct bind_conf **binds, unsigned n);
-/* The same for the master sockets of -S: "@1", "@master", "@!<pid>" in front of commands, 'show
- * proc'. */
-int cli_open_master(struct cfg_parser *p, struct bind_conf **binds, unsigned n);
+int cli_prepare(struct cfg_parser *p, const struct cli_binds *binds);
+/* Serves what is new, then closes what is not named any more; sessions on it go on. */
+void cli_commit(void);
+void cli_abort(void); /* closes what was prepared */
+/* More sessions may be allowed than before: those who wait are let in. */
+void cli_sock_room(void);
 /* Stops listening, removes the paths of the sockets, ends all sessions. At exit. */
 void cli_close(void);
 
