@@ -78,6 +78,8 @@ int cli_payload_mark(const struct slice *words, unsigned *n, char *mark, size_t 
 
 static bool is_shown(const struct cmd_kw *kw, const struct cli_session *s)
 {
+	if (kw->words[0][0] == '_') /* what programs say to each other */
+		return false;
 	if ((kw->flags & CMD_F_MASTER_ONLY) && !s->is_master)
 		return false;
 	if ((kw->flags & CMD_F_EXPERT) && !s->is_expert)

@@ -2,6 +2,9 @@
 /*
  * Telling the service manager: datagrams to the socket that NOTIFY_SOCKET names (sd_notify(3)). It
  * is connected at start, so that it is reachable after chroot. Nothing is said when nobody asked.
+ *
+ * A manager that does not read must not stop this process: what its queue has no room for is sent
+ * later, in order, as long as it tells of a change; signs of life are left out, the next ones come.
  */
 #include "process_priv.h"
 
@@ -15,24 +18,64 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#define MAX_WAITING 8
+#define RETRY_MS    100
+#define TEXT_SIZE   128
+
 static int notify_fd = -1;
-static struct timer watchdog;
+static struct timer watchdog, retry;
+static char waiting[MAX_WAITING][TEXT_SIZE]; /* unsent, oldest first */
+static unsigned n_waiting;
 static uint32_t watchdog_ms; /* half of what the manager allows; 0: not wanted */
 
-static void notify(const char *text)
+/* false: there is no room now */
+static bool try_send(const char *text)
 {
 	ssize_t r;
 
-	if (notify_fd < 0)
-		return;
 	do
-		r = send(notify_fd, text, strlen(text), MSG_NOSIGNAL);
+		r = send(notify_fd, text, strlen(text), MSG_NOSIGNAL | MSG_DONTWAIT);
 	while (r < 0 && errno == EINTR);
+	return r >= 0 || (errno != EAGAIN && errno != ENOBUFS);
+}
+
+static void retry_fire(struct timer *t)
+{
+	unsigned n = 0;
+
+	while (n < n_waiting && try_send(waiting[n]))
+		n++;
+	n_waiting -= n;
+	memmove(waiting[0], waiting[n], n_waiting * TEXT_SIZE);
+	if (n_waiting)
+		timer_set(this_wheel(), t, deadline_in(RETRY_MS));
+}
+
+/* Of what is too much the oldest goes: the last word counts. */
+static void keep(const char *text)
+{
+	if (n_waiting == MAX_WAITING)
+		memmove(waiting[0], waiting[1], (size_t)--n_waiting * TEXT_SIZE);
+	snprintf(waiting[n_waiting++], TEXT_SIZE, "%s", text);
+	timer_set(this_wheel(), &retry, deadline_in(RETRY_MS));
+}
+
+static void notify(const char *text)
+{
+	if (notify_fd >= 0 && (n_waiting || !try_send(text)))
+		keep(text);
+}
+
+/* What is out of date when it comes late. */
+static void notify_alive(const char *text)
+{
+	if (notify_fd >= 0 && !n_waiting)
+		(void)!try_send(text);
 }
 
 static void watchdog_fire(struct timer *t)
 {
-	notify("WATCHDOG=1");
+	notify_alive("WATCHDOG=1");
 	timer_set(this_wheel(), t, now_ms() + watchdog_ms);
 }
 
@@ -71,12 +114,13 @@ void notify_open(bool is_wanted)
 		notify_fd = -1;
 		return;
 	}
+	timer_init(&retry, retry_fire);
 	watchdog_init();
 }
 
 void notify_ready(void)
 {
-	char text[128];
+	char text[TEXT_SIZE];
 
 	snprintf(text, sizeof(text), "READY=1\nMAINPID=%d\nSTATUS=Ready.", (int)getpid());
 	notify(text);
@@ -86,7 +130,7 @@ void notify_ready(void)
 
 void notify_reloading(void)
 {
-	char text[128];
+	char text[TEXT_SIZE];
 
 	snprintf(text, sizeof(text), "RELOADING=1\nMONOTONIC_USEC=%" PRId64 "\nSTATUS=Reloading.",
 		clock_mono_us());
@@ -108,5 +152,5 @@ void notify_extend(uint32_t ms)
 	char text[64];
 
 	snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%" PRIu64, (uint64_t)ms * 1000);
-	notify(text);
+	notify_alive(text);
 }
