@@ -466,6 +466,8 @@ static int set_scope(struct promex *p, const char *name, bool *had_scope)
 	if (!*had_scope)
 		memset(p->scopes, 0, sizeof(p->scopes));
 	*had_scope = true;
+	if (!*name) /* forgets those before it */
+		memset(p->scopes, 0, sizeof(p->scopes));
 	if (!*name || strcmp(name, "sticktable") == 0 || strcmp(name, "resolver") == 0)
 		return 0;
 	for (unsigned i = 0; i < SC_N; i++) {

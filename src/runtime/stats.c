@@ -260,7 +260,7 @@ void stat_fill_listener(struct stat_row *r, const struct proxy *px, const struct
 		return;
 	counters_sum(&l->counters, &c);
 	set_sessions(r, get(&l->n_conns), c.cur_max);
-	set_u32(r, ST_SLIM, bc->maxconn ? bc->maxconn : lb_tune.maxconn);
+	set_u32(r, ST_SLIM, bc->maxconn);
 	set_traffic(r, &c);
 	set_u64(r, ST_DREQ, c.dreq);
 	set_u64(r, ST_EREQ, c.ereq);

@@ -131,6 +131,16 @@ static bool is_selected(const struct show_stat *s)
 	return !s->hide_down || server_is_usable(r->srv);
 }
 
+/* Where things are and how they are chosen is the operator's business, at level user as in HAProxy.
+ */
+static void hide_details(struct stat_row *r)
+{
+	static const enum stat_col hidden[] = { ST_ADDR, ST_COOKIE, ST_ALGO };
+
+	for (unsigned i = 0; i < LB_ARRAY_LEN(hidden); i++)
+		r->v[hidden[i]].type = STAT_EMPTY;
+}
+
 static bool more_show_stat(struct cmd_ctx *c)
 {
 	struct show_stat *s = c->state;
@@ -144,6 +154,8 @@ static bool more_show_stat(struct cmd_ctx *c)
 		}
 		if (!is_selected(s))
 			continue;
+		if (c->level < CMD_OPERATOR)
+			hide_details(&s->row);
 		if (s->format == STAT_CSV)
 			stat_put_csv(c->out, &s->row);
 		else if (s->format == STAT_TYPED)
