@@ -208,8 +208,8 @@ void task_wake(struct loop *l, struct task *t)
 	if (task_is_queued(t))
 		return;
 	list_append(&l->run_queue, &t->node);
-	l->n_run_queue++;
-	l->n_wakeups++;
+	LB_COUNT(&l->n_run_queue, 1);
+	LB_COUNT(&l->n_wakeups, 1);
 }
 
 void task_cancel(struct loop *l, struct task *t)
@@ -217,7 +217,7 @@ void task_cancel(struct loop *l, struct task *t)
 	if (!task_is_queued(t))
 		return;
 	list_del(&t->node);
-	l->n_run_queue--;
+	LB_COUNT(&l->n_run_queue, -1);
 }
 
 /* Those woken meanwhile wait for the next turn. */
@@ -229,7 +229,7 @@ static void run_tasks(struct loop *l)
 		struct task *t = list_first(&l->run_queue, struct task, node);
 
 		list_del(&t->node);
-		l->n_run_queue--;
+		LB_COUNT(&l->n_run_queue, -1);
 		t->run(t);
 	}
 }
@@ -335,8 +335,8 @@ void loop_turn(struct loop *l, bool may_sleep)
 	else
 		n = poll_at_once(l, now_us());
 	LB_ASSERT(n >= 0);
-	l->n_polls++;
-	l->n_events += (uint64_t)n;
+	LB_COUNT(&l->n_polls, 1);
+	LB_COUNT(&l->n_events, (uint64_t)n);
 	/* More events than fit: those that wait may be what a timer that is due waits for. */
 	if (n < l->max_events || ++l->n_full_turns >= FULL_TURNS_MAX) {
 		l->n_full_turns = 0;
@@ -346,7 +346,7 @@ void loop_turn(struct loop *l, bool may_sleep)
 	bury_all(l);
 	if (lb_thread && l == &lb_thread->loop)
 		arena_reset(&lb_thread->scratch);
-	l->n_turns++;
+	LB_COUNT(&l->n_turns, 1);
 	rcu_quiescent_state();
 }
 

@@ -67,7 +67,7 @@ static void unlink_timer(struct wheel *w, struct timer *t)
 	}
 	list_del(&t->node);
 	t->slot_ms = TIME_NEVER;
-	w->n_timers--;
+	LB_COUNT(&w->n_timers, -1);
 }
 
 void timer_insert(struct wheel *w, struct timer *t)
@@ -83,7 +83,7 @@ void timer_insert(struct wheel *w, struct timer *t)
 	slot = digit(t->slot_ms, level);
 	w->used[level] |= 1ull << slot;
 	list_append(&w->slots[level][slot], &t->node);
-	w->n_timers++;
+	LB_COUNT(&w->n_timers, 1);
 }
 
 void timer_cancel(struct wheel *w, struct timer *t)

@@ -252,18 +252,18 @@ static bool accept_failed(struct listener_worker *lw, int err)
 	case EINVAL: return false; /* paused: the order to stop watching is on its way */
 	case EMFILE:
 	case ENFILE:
-		process_mine()->accept_emfile++;
+		LB_COUNT(&process_mine()->accept_emfile, 1);
 		tell_shortage(lw->listener, err);
 		suspend(lw, RETRY_SHORTAGE_MS);
 		return false;
 	case ENOBUFS:
 	case ENOMEM:
-		process_mine()->accept_errors++;
+		LB_COUNT(&process_mine()->accept_errors, 1);
 		suspend(lw, RETRY_SHORTAGE_MS);
 		return false;
 	default:
 		if (err != EAGAIN)
-			process_mine()->accept_errors++;
+			LB_COUNT(&process_mine()->accept_errors, 1);
 		return false;
 	}
 }

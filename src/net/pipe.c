@@ -73,9 +73,9 @@ struct pipe *pipe_take(void)
 		p = list_first(&cache->pipes, struct pipe, node);
 		list_del(&p->node);
 		cache->n--;
-		process_mine()->pipes_free--;
+		LB_COUNT(&process_mine()->pipes_free, -1);
 	}
-	process_mine()->pipes_used++;
+	LB_COUNT(&process_mine()->pipes_used, 1);
 	return p;
 }
 
@@ -87,11 +87,11 @@ void pipe_put(struct pipe **pp)
 	*pp = NULL;
 	if (!p)
 		return;
-	process_mine()->pipes_used--;
+	LB_COUNT(&process_mine()->pipes_used, -1);
 	if (p->len == 0 && cache->n < PIPE_KEEP) {
 		list_push(&cache->pipes, &p->node);
 		cache->n++;
-		process_mine()->pipes_free++;
+		LB_COUNT(&process_mine()->pipes_free, 1);
 		return;
 	}
 	close(p->fd_read);

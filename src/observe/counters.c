@@ -2,9 +2,10 @@
 /*
  * Counters by worker: made on first use, added up by readers.
  *
- * A block has one writer, its worker. Readers load every field relaxed and accept that the fields
- * of one block were not read at one moment: they are statistics. A block is never freed while its
- * set lives, so that readers need no protection but a reference on whatever owns the set.
+ * A block has one writer, its worker (LB_COUNT, LB_NOTE). Readers peek at each field and accept
+ * that the fields of one block were not read at one moment: they are statistics. A block is never
+ * freed while its set lives, so that readers need no protection but a reference on whatever owns
+ * the set.
  *
  * Highest values: cur_max is looked for when a worker's own share reaches a height it never had,
  * which is when the sum can be a new one in the usual case of workers that rise together. The
@@ -62,11 +63,6 @@ struct counters *counters_slow(struct counter_set *cs)
 
 /* --- rates --- */
 
-static uint32_t load(const uint32_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
-
 static uint32_t now_sec(void)
 {
 	return (uint32_t)(now_ms() / 1000);
@@ -76,9 +72,9 @@ static void rotate(struct freq *f, uint32_t sec)
 {
 	uint32_t prev = sec - f->sec == 1 ? f->cur : 0;
 
-	__atomic_store_n(&f->prev, prev, __ATOMIC_RELAXED);
-	__atomic_store_n(&f->cur, 0, __ATOMIC_RELAXED);
-	__atomic_store_n(&f->sec, sec, __ATOMIC_RELAXED);
+	LB_NOTE(&f->prev, prev);
+	LB_NOTE(&f->cur, 0);
+	LB_NOTE(&f->sec, sec);
 }
 
 void freq_add(struct freq *f, uint32_t n)
@@ -87,22 +83,22 @@ void freq_add(struct freq *f, uint32_t n)
 
 	if (LB_UNLIKELY(f->sec != sec))
 		rotate(f, sec);
-	__atomic_store_n(&f->cur, f->cur + n, __ATOMIC_RELAXED);
+	LB_COUNT(&f->cur, n);
 	rate = freq_read(f);
 	if (rate > f->max)
-		__atomic_store_n(&f->max, rate, __ATOMIC_RELAXED);
+		LB_NOTE(&f->max, rate);
 }
 
 uint32_t freq_read(const struct freq *f)
 {
-	uint32_t ms = (uint32_t)(now_ms() % 1000), age = now_sec() - load(&f->sec);
+	uint32_t ms = (uint32_t)(now_ms() % 1000), age = now_sec() - LB_PEEK(&f->sec);
 	uint64_t cur, prev;
 
 	if (age > 1 &&
 		age != UINT32_MAX) /* the writer's clock may be a turn ahead of the reader's */
 		return 0;
-	cur = age == 1 ? 0 : load(&f->cur);
-	prev = age == 1 ? load(&f->cur) : load(&f->prev);
+	cur = age == 1 ? 0 : LB_PEEK(&f->cur);
+	prev = age == 1 ? LB_PEEK(&f->cur) : LB_PEEK(&f->prev);
 	if (prev <= 1 && cur == 0)
 		return (uint32_t)prev; /* one event a second shall not flicker between 0 and 1 */
 	return (uint32_t)(cur + prev * (1000 - ms) / 1000);
@@ -113,15 +109,10 @@ static void freq_sum(struct freq *out, const struct freq *f)
 {
 	out->sec = now_sec();
 	out->cur += freq_read(f);
-	out->max += load(&f->max);
+	out->max += LB_PEEK(&f->max);
 }
 
 /* --- sums --- */
-
-static uint64_t load64(const uint64_t *p)
-{
-	return __atomic_load_n(p, __ATOMIC_RELAXED);
-}
 
 /*
  * A young sliding sum holds less than its full weight: 1 - (1 - 1/1024)^n of it after n events.
@@ -129,18 +120,18 @@ static uint64_t load64(const uint64_t *p)
  */
 static double full_sum(const uint32_t *sum, uint32_t n)
 {
-	return load(sum) / -expm1(-(double)n / 1024);
+	return LB_PEEK(sum) / -expm1(-(double)n / 1024);
 }
 
 static void sum_times(struct counters *out, const struct counters *c, double *sums)
 {
-	uint32_t n = load(&c->n_times);
+	uint32_t n = LB_PEEK(&c->n_times);
 	double weight = LB_MIN(n, 1024u);
 
-	out->qtime_max = LB_MAX(out->qtime_max, load(&c->qtime_max));
-	out->ctime_max = LB_MAX(out->ctime_max, load(&c->ctime_max));
-	out->rtime_max = LB_MAX(out->rtime_max, load(&c->rtime_max));
-	out->ttime_max = LB_MAX(out->ttime_max, load(&c->ttime_max));
+	out->qtime_max = LB_MAX(out->qtime_max, LB_PEEK(&c->qtime_max));
+	out->ctime_max = LB_MAX(out->ctime_max, LB_PEEK(&c->ctime_max));
+	out->rtime_max = LB_MAX(out->rtime_max, LB_PEEK(&c->rtime_max));
+	out->ttime_max = LB_MAX(out->ttime_max, LB_PEEK(&c->ttime_max));
 	if (n == 0)
 		return;
 	sums[0] += weight * full_sum(&c->qtime_sum, n);
@@ -152,13 +143,13 @@ static void sum_times(struct counters *out, const struct counters *c, double *su
 
 static void sum_one(struct counters *out, const struct counters *c, double *sums)
 {
-	int64_t last = __atomic_load_n(&c->last_sess_ms, __ATOMIC_RELAXED);
+	int64_t last = LB_PEEK(&c->last_sess_ms);
 
-#define X(name) out->name += load64(&c->name);
+#define X(name) out->name += LB_PEEK(&c->name);
 	COUNTERS(X)
 #undef X
-	out->cur += __atomic_load_n(&c->cur, __ATOMIC_RELAXED);
-	out->cur_max = LB_MAX(out->cur_max, load64(&c->cur_max));
+	out->cur += LB_PEEK(&c->cur);
+	out->cur_max = LB_MAX(out->cur_max, LB_PEEK(&c->cur_max));
 	out->last_sess_ms = LB_MAX(out->last_sess_ms, last);
 	freq_sum(&out->sess_rate, &c->sess_rate);
 	freq_sum(&out->req_rate, &c->req_rate);
@@ -194,7 +185,7 @@ static int64_t cur_total(const struct counter_set *cs)
 
 	for (unsigned i = 0; i < n_slots(); i++)
 		if ((c = slot(cs, i)))
-			total += __atomic_load_n(&c->cur, __ATOMIC_RELAXED);
+			total += LB_PEEK(&c->cur);
 	return total;
 }
 
@@ -202,39 +193,44 @@ void counters_enter(struct counter_set *cs, struct counters *mine)
 {
 	int64_t total;
 
-	__atomic_store_n(&mine->cur, mine->cur + 1, __ATOMIC_RELAXED);
+	LB_COUNT(&mine->cur, 1);
 	if (LB_LIKELY(mine->cur <= mine->cur_peak))
 		return;
 	mine->cur_peak = mine->cur;
 	total = cur_total(cs);
 	if (total > 0 && (uint64_t)total > mine->cur_max)
-		__atomic_store_n(&mine->cur_max, (uint64_t)total, __ATOMIC_RELAXED);
+		LB_NOTE(&mine->cur_max, (uint64_t)total);
 }
 
 /* --- clearing --- */
 
+static void clear_times(struct counters *c)
+{
+	LB_NOTE(&c->qtime_sum, 0);
+	LB_NOTE(&c->ctime_sum, 0);
+	LB_NOTE(&c->rtime_sum, 0);
+	LB_NOTE(&c->ttime_sum, 0);
+	LB_NOTE(&c->n_times, 0);
+}
+
 static void clear_one(struct counters *c, bool all)
 {
 	if (all) {
-#define X(name) __atomic_store_n(&c->name, 0, __ATOMIC_RELAXED);
+#define X(name) LB_NOTE(&c->name, 0);
 		COUNTERS(X)
 #undef X
-		c->qtime_sum = c->ctime_sum = c->rtime_sum = c->ttime_sum = c->n_times = 0;
-		c->last_sess_ms = 0;
+		clear_times(c);
+		LB_NOTE(&c->last_sess_ms, 0);
 	}
-	c->cur_max = 0;
+	LB_NOTE(&c->cur_max, 0);
 	c->cur_peak = 0;
-	c->sess_rate.max = c->req_rate.max = c->conn_rate.max = 0;
-	c->qtime_max = c->ctime_max = c->rtime_max = c->ttime_max = 0;
-}
-
-void counters_clear(struct counter_set *cs, bool all)
-{
-	struct counters *c;
-
-	for (unsigned i = 0; cs->w && i < n_slots(); i++)
-		if ((c = slot(cs, i)))
-			clear_one(c, all);
+	LB_NOTE(&c->sess_rate.max, 0);
+	LB_NOTE(&c->req_rate.max, 0);
+	LB_NOTE(&c->conn_rate.max, 0);
+	LB_NOTE(&c->qtime_max, 0);
+	LB_NOTE(&c->ctime_max, 0);
+	LB_NOTE(&c->rtime_max, 0);
+	LB_NOTE(&c->ttime_max, 0);
 }
 
 void counters_clear_mine(struct counter_set *cs, bool all)
@@ -264,11 +260,11 @@ void process_counters_sum(struct process_counters *out)
 	for (unsigned i = 0; lb_process_counters && i < n_slots(); i++) {
 		const struct process_counters *c = &lb_process_counters[i];
 
-#define X(name) out->name += load64(&c->name);
+#define X(name) out->name += LB_PEEK(&c->name);
 		PROCESS_COUNTERS(X)
 #undef X
-		out->cur_conns += __atomic_load_n(&c->cur_conns, __ATOMIC_RELAXED);
-		out->cur_streams += __atomic_load_n(&c->cur_streams, __ATOMIC_RELAXED);
+		out->cur_conns += LB_PEEK(&c->cur_conns);
+		out->cur_streams += LB_PEEK(&c->cur_streams);
 		freq_sum(&out->conn_rate, &c->conn_rate);
 		freq_sum(&out->sess_rate, &c->sess_rate);
 		freq_sum(&out->bytes_out_rate, &c->bytes_out_rate);
@@ -279,5 +275,7 @@ void process_counters_clear_mine(void)
 {
 	struct process_counters *c = process_mine();
 
-	c->conn_rate.max = c->sess_rate.max = c->bytes_out_rate.max = 0;
+	LB_NOTE(&c->conn_rate.max, 0);
+	LB_NOTE(&c->sess_rate.max, 0);
+	LB_NOTE(&c->bytes_out_rate.max, 0);
 }

@@ -229,7 +229,7 @@ static bool is_for(const struct log_target *t, int level)
 static void count_drop(void)
 {
 	if (lb_thread && lb_process_counters)
-		process_mine()->dropped_logs++;
+		LB_COUNT(&process_mine()->dropped_logs, 1);
 }
 
 static void send_to(struct log_target *t, const struct log_line *l)

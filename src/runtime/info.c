@@ -184,8 +184,8 @@ static void fill_threads(struct info_row *r, const struct config *c)
 		const struct loop *l = &lb_threads[i].loop;
 
 		idle += atomic_load_explicit(&l->idle_pct, memory_order_relaxed);
-		timers += __atomic_load_n(&l->wheel.n_timers, __ATOMIC_RELAXED);
-		runnable += __atomic_load_n(&l->n_run_queue, __ATOMIC_RELAXED);
+		timers += LB_PEEK(&l->wheel.n_timers);
+		runnable += LB_PEEK(&l->n_run_queue);
 	}
 	u32(r, INFO_IDLE_PCT, lb_n_workers ? idle / lb_n_workers : 100);
 	u32(r, INFO_TASKS, timers);

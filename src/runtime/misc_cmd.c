@@ -117,32 +117,32 @@ typedef uint64_t (*thread_value_fn)(const struct thread *t);
 
 static uint64_t value_turns(const struct thread *t)
 {
-	return __atomic_load_n(&t->loop.n_turns, __ATOMIC_RELAXED);
+	return LB_PEEK(&t->loop.n_turns);
 }
 
 static uint64_t value_polls(const struct thread *t)
 {
-	return __atomic_load_n(&t->loop.n_polls, __ATOMIC_RELAXED);
+	return LB_PEEK(&t->loop.n_polls);
 }
 
 static uint64_t value_events(const struct thread *t)
 {
-	return __atomic_load_n(&t->loop.n_events, __ATOMIC_RELAXED);
+	return LB_PEEK(&t->loop.n_events);
 }
 
 static uint64_t value_wakeups(const struct thread *t)
 {
-	return __atomic_load_n(&t->loop.n_wakeups, __ATOMIC_RELAXED);
+	return LB_PEEK(&t->loop.n_wakeups);
 }
 
 static uint64_t value_run_queue(const struct thread *t)
 {
-	return __atomic_load_n(&t->loop.n_run_queue, __ATOMIC_RELAXED);
+	return LB_PEEK(&t->loop.n_run_queue);
 }
 
 static uint64_t value_timers(const struct thread *t)
 {
-	return __atomic_load_n(&t->loop.wheel.n_timers, __ATOMIC_RELAXED);
+	return LB_PEEK(&t->loop.wheel.n_timers);
 }
 
 static uint64_t value_conns(const struct thread *t)
@@ -155,10 +155,10 @@ static uint64_t value_idle(const struct thread *t)
 	return atomic_load_explicit(&t->loop.idle_pct, memory_order_relaxed);
 }
 
-#define PROCESS_VALUE(name)                                                                 \
-	static uint64_t value_##name(const struct thread *t)                                \
-	{                                                                                   \
-		return __atomic_load_n(&lb_process_counters[t->id].name, __ATOMIC_RELAXED); \
+#define PROCESS_VALUE(name)                                       \
+	static uint64_t value_##name(const struct thread *t)      \
+	{                                                         \
+		return LB_PEEK(&lb_process_counters[t->id].name); \
 	}
 
 PROCESS_VALUE(cum_conns)

@@ -189,7 +189,7 @@ int regex_exec_at(
 		n = match_on(re, subject, from);
 	if (n < 0) {
 		if (n != PCRE2_ERROR_NOMATCH && lb_process_counters)
-			process_mine()->regex_limits++;
+			LB_COUNT(&process_mine()->regex_limits, 1);
 		return 0;
 	}
 	if (n == 0)

@@ -65,14 +65,14 @@ static void count_assigned(struct stream *s, bool balanced)
 {
 	struct counters *sv = counters_mine(&s->srv->counters);
 
-	sv->cum_sess++;
-	sv->last_sess_ms = now_ms();
+	LB_COUNT(&sv->cum_sess, 1);
+	LB_NOTE(&sv->last_sess_ms, now_ms());
 	freq_add(&sv->sess_rate, 1);
 	if (s->is_http)
-		sv->req_tot++;
+		LB_COUNT(&sv->req_tot, 1);
 	if (balanced) {
-		sv->cum_lbconn++;
-		counters_mine(&s->be->rt->be_counters)->cum_lbconn++;
+		LB_COUNT(&sv->cum_lbconn, 1);
+		LB_COUNT(&counters_mine(&s->be->rt->be_counters)->cum_lbconn, 1);
 	}
 }
 
@@ -101,7 +101,7 @@ static enum step wait_for_slot(struct stream *s, struct server *srv)
 
 static enum step no_server(struct stream *s)
 {
-	counters_mine(&s->be->rt->be_counters)->econ++;
+	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->econ, 1);
 	return stream_error(s, 503, END_SRV_ABRT, FIN_CONN);
 }
 
@@ -276,8 +276,8 @@ static struct conn *take_idle(struct stream *s, const struct server_conf *conf)
 	if (!c)
 		return NULL;
 	s->conn_was_reused = c->is_reused = true;
-	counters_mine(&s->srv->counters)->reuse++;
-	counters_mine(&s->be->rt->be_counters)->reuse++;
+	LB_COUNT(&counters_mine(&s->srv->counters)->reuse, 1);
+	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->reuse, 1);
 	return c;
 }
 
@@ -303,8 +303,8 @@ static struct conn *open_new(
 	c->is_private = conf->send_proxy || o->is_transparent;
 	c->is_single_use =
 		c->is_private && (has_other_addresses(s) || conf->pp2_opts & PP2_OPT_UNIQUE_ID);
-	counters_mine(&s->srv->counters)->connect++;
-	counters_mine(&s->be->rt->be_counters)->connect++;
+	LB_COUNT(&counters_mine(&s->srv->counters)->connect, 1);
+	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->connect, 1);
 	return c;
 }
 
@@ -466,10 +466,10 @@ static void count_retry(struct stream *s, bool is_redispatch, bool was_failure)
 	struct counters *be = counters_mine(&s->be->rt->be_counters);
 	struct counters *sv = counters_mine(&s->srv->counters);
 
-	be->wredis += is_redispatch;
-	sv->wredis += is_redispatch;
-	be->wretr += !is_redispatch || !was_failure;
-	sv->wretr += !is_redispatch || !was_failure;
+	LB_COUNT(&be->wredis, is_redispatch);
+	LB_COUNT(&sv->wredis, is_redispatch);
+	LB_COUNT(&be->wretr, !is_redispatch || !was_failure);
+	LB_COUNT(&sv->wretr, !is_redispatch || !was_failure);
 }
 
 /* Between the beginnings of two attempts on one server: after a timeout nothing is left of it. */
@@ -559,11 +559,11 @@ static void count_failure(struct stream *s, uint32_t cause)
 	struct counters *sv = counters_mine(&s->srv->counters);
 
 	if (cause == RETRY_CONN_FAILURE) {
-		be->econ++;
-		sv->econ++;
+		LB_COUNT(&be->econ, 1);
+		LB_COUNT(&sv->econ, 1);
 	} else if (cause != RETRY_RESPONSE_TIMEOUT) {
-		be->eresp++;
-		sv->eresp++;
+		LB_COUNT(&be->eresp, 1);
+		LB_COUNT(&sv->eresp, 1);
 	}
 }
 

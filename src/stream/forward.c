@@ -65,9 +65,9 @@ static void count_spliced(struct flow *f, uint64_t n)
 {
 	struct proxy_rt *rt = f->is_req ? f->s->fe->rt : f->s->be->rt;
 
-	counters_mine(f->is_req ? &rt->fe_counters : &rt->be_counters)->spliced_out += n;
+	LB_COUNT(&counters_mine(f->is_req ? &rt->fe_counters : &rt->be_counters)->spliced_out, n);
 	if (!f->is_req)
-		process_mine()->spliced_bytes_out += n;
+		LB_COUNT(&process_mine()->spliced_bytes_out, n);
 }
 
 static void count_read(struct flow *f, size_t n)
@@ -276,7 +276,7 @@ static enum step request_broken(struct stream *s)
 {
 	bool is_bad = s->client->flags & EP_F_BAD_MSG;
 
-	counters_mine(&s->fe->rt->fe_counters)->ereq++;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
 	if (s->head_sent)
 		return finish(s, is_bad ? END_DENIED : END_CLI_ABRT, FIN_DATA);
 	return stream_error(s, is_bad ? s->client->bad_status : 400,
@@ -297,8 +297,8 @@ static enum step no_response(struct stream *s)
 
 static enum step response_broken(struct stream *s)
 {
-	counters_mine(&s->srv->counters)->eresp++;
-	counters_mine(&s->be->rt->be_counters)->eresp++;
+	LB_COUNT(&counters_mine(&s->srv->counters)->eresp, 1);
+	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eresp, 1);
 	if (s->backend->flags & EP_F_BAD_MSG)
 		return finish(s, END_DENIED, FIN_DATA);
 	return finish(s, END_SRV_ABRT, FIN_DATA);

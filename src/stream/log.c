@@ -36,7 +36,7 @@ static const struct log_conf *global_log(const struct stream *s)
 static void count_line(const struct proxy *fe)
 {
 	if (fe->rt)
-		counters_mine(&fe->rt->fe_counters)->log_count++;
+		LB_COUNT(&counters_mine(&fe->rt->fe_counters)->log_count, 1);
 }
 
 /* --- the line at the beginning, when no format is configured for one at the end --- */

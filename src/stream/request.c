@@ -10,19 +10,19 @@
 
 static enum step internal_error(struct stream *s)
 {
-	counters_mine(&s->fe->rt->fe_counters)->eint++;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->eint, 1);
 	if (s->be)
-		counters_mine(&s->be->rt->be_counters)->eint++;
+		LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eint, 1);
 	return stream_error(s, 500, END_INTERNAL, FIN_REQ);
 }
 
 static void count_denied(struct stream *s)
 {
-	counters_mine(&s->fe->rt->fe_counters)->dreq++;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->dreq, 1);
 	if (s->be)
-		counters_mine(&s->be->rt->be_counters)->dreq++;
+		LB_COUNT(&counters_mine(&s->be->rt->be_counters)->dreq, 1);
 	if (s->sess->is_counted_li)
-		counters_mine(&s->sess->listener->counters)->dreq++;
+		LB_COUNT(&counters_mine(&s->sess->listener->counters)->dreq, 1);
 }
 
 static enum step close_rejected(struct stream *s)
@@ -64,7 +64,7 @@ enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on
 	uint16_t n_failed = s->run.n_failed_rewrites;
 
 	if (n_failed) {
-		counters_mine(&s->fe->rt->fe_counters)->wrew += n_failed;
+		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->wrew, n_failed);
 		s->run.n_failed_rewrites = 0;
 	}
 	switch (v) {
@@ -79,7 +79,7 @@ enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on
 		stream_set_end(s, END_DENIED, FIN_REQ);
 		return stream_answer(s, s->run.reply);
 	case RULE_REPLY:
-		counters_mine(&s->fe->rt->fe_counters)->intercepted++;
+		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->intercepted, 1);
 		stream_set_end(s, END_LOCAL, FIN_REQ);
 		if (s->run.service)
 			return stream_serve(s, s->run.service);
@@ -256,7 +256,7 @@ static enum step answer_monitor(struct stream *s)
 		if (acl_cond_eval(s->fe->monitor_fail[i], &s->env) == ACL_TRUE)
 			status = 503;
 	}
-	counters_mine(&s->fe->rt->fe_counters)->intercepted++;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->intercepted, 1);
 	stream_set_end(s, END_LOCAL, FIN_REQ);
 	return stream_answer(s, http_error_page(&s->fe->errors, status));
 }
@@ -357,14 +357,14 @@ void stream_set_backend(struct stream *s, const struct proxy *be)
 	struct counters *c = counters_mine(&be->rt->be_counters);
 
 	s->be = s->env.be = be;
-	c->cum_sess++;
-	c->last_sess_ms = now_ms();
+	LB_COUNT(&c->cum_sess, 1);
+	LB_NOTE(&c->last_sess_ms, now_ms());
 	freq_add(&c->sess_rate, 1);
 	counters_enter(&be->rt->be_counters, c);
 	s->is_counted_be = true;
 	if (s->is_http) {
-		c->req_tot++;
-		c->h1req++;
+		LB_COUNT(&c->req_tot, 1);
+		LB_COUNT(&c->h1req, 1);
 	}
 	s->timeout_server_ms = be->timeout_server;
 	s->timeout_tunnel_ms = be->timeout_tunnel;
@@ -406,7 +406,7 @@ enum step phase_req_switch(struct stream *s)
 	const struct proxy *be = choose_backend(s);
 
 	if (!be) {
-		counters_mine(&s->fe->rt->fe_counters)->ereq++;
+		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
 		return stream_error(s, 503, END_SRV_ABRT, FIN_CONN);
 	}
 	if (s->is_http && be->mode != MODE_HTTP)

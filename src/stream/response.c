@@ -21,12 +21,12 @@ void stream_count_response(struct stream *s, unsigned status)
 		if (!c)
 			continue;
 		switch (status / 100) {
-		case 1: c->hrsp_1xx++; break;
-		case 2: c->hrsp_2xx++; break;
-		case 3: c->hrsp_3xx++; break;
-		case 4: c->hrsp_4xx++; break;
-		case 5: c->hrsp_5xx++; break;
-		default: c->hrsp_other++;
+		case 1: LB_COUNT(&c->hrsp_1xx, 1); break;
+		case 2: LB_COUNT(&c->hrsp_2xx, 1); break;
+		case 3: LB_COUNT(&c->hrsp_3xx, 1); break;
+		case 4: LB_COUNT(&c->hrsp_4xx, 1); break;
+		case 5: LB_COUNT(&c->hrsp_5xx, 1); break;
+		default: LB_COUNT(&c->hrsp_other, 1);
 		}
 	}
 }
@@ -52,7 +52,7 @@ static uint32_t retry_bit(unsigned status)
 
 static enum step forward_interim(struct stream *s, struct http_msg *m)
 {
-	counters_mine(&s->srv->counters)->hrsp_1xx++;
+	LB_COUNT(&counters_mine(&s->srv->counters)->hrsp_1xx, 1);
 	/* HTTP/1.0 has no interim responses (RFC 9110 15.2). */
 	if (s->req->version >= 11) {
 		if (s->client->ops->send_head(s->client, m) == 0)
@@ -64,17 +64,17 @@ static enum step forward_interim(struct stream *s, struct http_msg *m)
 
 static enum step internal_error(struct stream *s)
 {
-	counters_mine(&s->fe->rt->fe_counters)->eint++;
-	counters_mine(&s->be->rt->be_counters)->eint++;
-	counters_mine(&s->srv->counters)->eint++;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->eint, 1);
+	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eint, 1);
+	LB_COUNT(&counters_mine(&s->srv->counters)->eint, 1);
 	return stream_error(s, 502, END_INTERNAL, FIN_HEADERS);
 }
 
 static void count_denied(struct stream *s)
 {
-	counters_mine(&s->fe->rt->fe_counters)->dresp++;
-	counters_mine(&s->be->rt->be_counters)->dresp++;
-	counters_mine(&s->srv->counters)->dresp++;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->dresp, 1);
+	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->dresp, 1);
+	LB_COUNT(&counters_mine(&s->srv->counters)->dresp, 1);
 }
 
 /* Runs one list over the response. STEP_WAIT with phase SP_DATA and is_in_list set: it has yielded.
@@ -91,7 +91,7 @@ static enum verdict run_list(struct stream *s, const struct rules *list, const s
 		s->run = (struct rule_run){ 0 };
 	v = rules_run(list, &s->env, &s->run);
 	s->is_in_list = v == RULE_YIELD;
-	counters_mine(&s->fe->rt->fe_counters)->wrew += s->run.n_failed_rewrites;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->wrew, s->run.n_failed_rewrites);
 	s->run.n_failed_rewrites = 0;
 	return v;
 }
@@ -155,7 +155,7 @@ int stream_after_response(struct stream *s, struct http_msg *res)
 		s->env.is_response = true;
 		if (rules_run(&px->http_after_res, &s->env, &run) == RULE_ERROR)
 			return -EINVAL;
-		counters_mine(&s->fe->rt->fe_counters)->wrew += run.n_failed_rewrites;
+		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->wrew, run.n_failed_rewrites);
 	}
 	return 0;
 }

@@ -121,7 +121,7 @@ static bool reserve(struct listener *l, uint32_t *retry_ms)
 		return false;
 	*retry_ms = ROOM_RETRY_MS;
 	if (!try_add(&lb_cur_conns, lb_tune.maxconn)) {
-		process_mine()->maxconn_reached++;
+		LB_COUNT(&process_mine()->maxconn_reached, 1);
 		return false;
 	}
 	if (!try_add(
@@ -191,16 +191,16 @@ static void count_accept(struct session *sess, bool with_listener)
 	struct counters *fe = counters_mine(&sess->fe_rt->fe_counters);
 	struct process_counters *pc = process_mine();
 
-	fe->cum_conn++;
+	LB_COUNT(&fe->cum_conn, 1);
 	freq_add(&fe->conn_rate, 1);
 	counters_enter(&sess->fe_rt->fe_counters, fe);
-	pc->cum_conns++;
-	pc->cur_conns++;
+	LB_COUNT(&pc->cum_conns, 1);
+	LB_COUNT(&pc->cur_conns, 1);
 	freq_add(&pc->conn_rate, 1);
 	if (with_listener) {
 		struct counters *li = counters_mine(&sess->listener->counters);
 
-		li->cum_conn++;
+		LB_COUNT(&li->cum_conn, 1);
 		counters_enter(&sess->listener->counters, li);
 	}
 }
@@ -209,12 +209,12 @@ static void count_session(struct session *sess)
 {
 	struct counters *fe = counters_mine(&sess->fe_rt->fe_counters);
 
-	fe->cum_sess++;
-	fe->last_sess_ms = now_ms();
+	LB_COUNT(&fe->cum_sess, 1);
+	LB_NOTE(&fe->last_sess_ms, now_ms());
 	freq_add(&fe->sess_rate, 1);
 	freq_add(&process_mine()->sess_rate, 1);
 	if (sess->is_counted_li)
-		counters_mine(&sess->listener->counters)->cum_sess++;
+		LB_COUNT(&counters_mine(&sess->listener->counters)->cum_sess, 1);
 }
 
 void session_set_last(struct session *sess, struct server *srv)
@@ -237,7 +237,7 @@ static void session_closed(struct conn *c)
 	counters_leave(counters_mine(&sess->fe_rt->fe_counters));
 	if (sess->is_counted_li)
 		counters_leave(counters_mine(&sess->listener->counters));
-	process_mine()->cur_conns--;
+	LB_COUNT(&process_mine()->cur_conns, -1);
 	atomic_fetch_sub_explicit(&lb_thread->n_conns, 1, memory_order_relaxed);
 	give_back(sess->listener, sess->fe_rt);
 	server_unref(&sess->last_srv);
@@ -291,14 +291,14 @@ static bool run_rules(struct session *sess, const struct bind_conf *bc, const st
 	if (v == RULE_CONTINUE || v == RULE_STOP)
 		return true;
 	if (is_conn_rules)
-		fe->dcon++;
+		LB_COUNT(&fe->dcon, 1);
 	else
-		fe->dses++;
+		LB_COUNT(&fe->dses, 1);
 	if (sess->is_counted_li) {
 		struct counters *li = counters_mine(&sess->listener->counters);
 
-		li->dcon += is_conn_rules;
-		li->dses += !is_conn_rules;
+		LB_COUNT(&li->dcon, is_conn_rules);
+		LB_COUNT(&li->dses, !is_conn_rules);
 	}
 	if (run.is_silent)
 		conn_silent_drop(sess->conn);

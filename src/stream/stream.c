@@ -201,7 +201,7 @@ static enum step end_now(struct stream *s, enum stream_end end)
 static enum step client_timed_out(struct stream *s)
 {
 	if (s->is_http && !s->head_sent && !s->response_seen) {
-		counters_mine(&s->fe->rt->fe_counters)->ereq++;
+		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
 		return stream_error(s, 408, END_CLI_TOUT, fin_of(s));
 	}
 	return end_now(s, END_CLI_TOUT);
@@ -211,8 +211,8 @@ static enum step server_timed_out(struct stream *s)
 {
 	if (s->is_http && !s->response_seen && !s->head_sent) {
 		if (s->srv)
-			counters_mine(&s->srv->counters)->eresp++;
-		counters_mine(&s->be->rt->be_counters)->eresp++;
+			LB_COUNT(&counters_mine(&s->srv->counters)->eresp, 1);
+		LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eresp, 1);
 		return stream_server_failed(
 			s, RETRY_RESPONSE_TIMEOUT, 504, END_SRV_TOUT, FIN_HEADERS);
 	}
@@ -445,14 +445,14 @@ static void count_request(struct stream *s)
 	struct counters *fe = counters_mine(&s->fe->rt->fe_counters);
 	struct process_counters *pc = process_mine();
 
-	pc->cum_streams++;
-	pc->cur_streams++;
+	LB_COUNT(&pc->cum_streams, 1);
+	LB_COUNT(&pc->cur_streams, 1);
 	if (!s->is_http)
 		return;
-	fe->req_tot++;
-	fe->h1req++;
+	LB_COUNT(&fe->req_tot, 1);
+	LB_COUNT(&fe->h1req, 1);
 	freq_add(&fe->req_rate, 1);
-	pc->cum_reqs++;
+	LB_COUNT(&pc->cum_reqs, 1);
 }
 
 /* "METHOD target HTTP/x.y" as received; the pieces lie in the receive buffer, edits go elsewhere.
@@ -478,7 +478,7 @@ static enum stream_end bad_request_end(const struct endpoint *ep)
 static void begin_bad_request(struct stream *s)
 {
 	s->req = s->env.req = NULL;
-	counters_mine(&s->fe->rt->fe_counters)->ereq++;
+	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
 	s->client->flags |= EP_F_WANT_CLOSE;
 	if ((s->client->flags & EP_F_ABORTED) && !s->client->wire_in) {
 		/* It came and went without a word, and gets none. */
@@ -522,12 +522,12 @@ static int new_request(struct endpoint *ep)
 
 static void add_bytes(struct counters *c, const struct stream_counted *d)
 {
-	c->bin += d->in;
-	c->bout += d->out;
-	c->reqbin += d->in;
-	c->reqbout += d->srv_out;
-	c->resbin += d->srv_in;
-	c->resbout += d->out;
+	LB_COUNT(&c->bin, d->in);
+	LB_COUNT(&c->bout, d->out);
+	LB_COUNT(&c->reqbin, d->in);
+	LB_COUNT(&c->reqbout, d->srv_out);
+	LB_COUNT(&c->resbin, d->srv_in);
+	LB_COUNT(&c->resbout, d->out);
 }
 
 /* Adds what moved since the last call to the counters of all that the stream concerns. */
@@ -549,7 +549,7 @@ static void account_bytes(struct stream *s)
 		add_bytes(counters_mine(&s->be->rt->be_counters), &d);
 	if (s->srv)
 		add_bytes(counters_mine(&s->srv->counters), &d);
-	process_mine()->bytes_out += d.out;
+	LB_COUNT(&process_mine()->bytes_out, d.out);
 	freq_add(&process_mine()->bytes_out_rate, (uint32_t)(d.out / 32));
 }
 
@@ -565,11 +565,11 @@ static void add_times(struct counters *c, const struct stream *s)
 	swrate_add(&c->ctime_sum, k);
 	swrate_add(&c->rtime_sum, d);
 	swrate_add(&c->ttime_sum, t);
-	c->n_times++;
-	c->qtime_max = LB_MAX(c->qtime_max, q);
-	c->ctime_max = LB_MAX(c->ctime_max, k);
-	c->rtime_max = LB_MAX(c->rtime_max, d);
-	c->ttime_max = LB_MAX(c->ttime_max, t);
+	LB_COUNT(&c->n_times, 1);
+	counters_note_max(&c->qtime_max, q);
+	counters_note_max(&c->ctime_max, k);
+	counters_note_max(&c->rtime_max, d);
+	counters_note_max(&c->ttime_max, t);
 }
 
 static void account_end(struct stream *s)
@@ -581,15 +581,15 @@ static void account_end(struct stream *s)
 	account_bytes(s);
 	if (s->end == END_CLI_ABRT || s->end == END_CLI_TOUT) {
 		if (be)
-			be->cli_abrt++;
+			LB_COUNT(&be->cli_abrt, 1);
 		if (sv)
-			sv->cli_abrt++;
+			LB_COUNT(&sv->cli_abrt, 1);
 	} else if ((s->end == END_SRV_ABRT || s->end == END_SRV_TOUT) && s->fin >= FIN_DATA &&
 		   s->fin != FIN_QUEUE) {
 		if (be)
-			be->srv_abrt++;
+			LB_COUNT(&be->srv_abrt, 1);
 		if (sv)
-			sv->srv_abrt++;
+			LB_COUNT(&sv->srv_abrt, 1);
 	}
 	if (sv && s->t.connect >= 0) {
 		add_times(sv, s);
@@ -598,7 +598,7 @@ static void account_end(struct stream *s)
 	}
 	if (s->is_counted_be)
 		counters_leave(be);
-	process_mine()->cur_streams--;
+	LB_COUNT(&process_mine()->cur_streams, -1);
 }
 
 static enum ep_detach client_detach(const struct stream *s)

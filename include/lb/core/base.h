@@ -72,6 +72,19 @@ void lb_panic_report(int fd); /* runs all of them; for handlers of fatal signals
 #endif
 
 /*
+ * Numbers that one thread writes and others may read at any time, each by itself: statistics. The
+ * reader gets a whole number, old or new; nothing else is ordered by it. For the machine they are
+ * the plain load, addition and store. @n may be negative.
+ */
+#define LB_COUNT(p, n)                                                     \
+	do {                                                               \
+		__typeof__(p) count_ = (p);                                \
+		__atomic_store_n(count_, *count_ + (n), __ATOMIC_RELAXED); \
+	} while (0)
+#define LB_NOTE(p, value) __atomic_store_n((p), (value), __ATOMIC_RELAXED)
+#define LB_PEEK(p)        __atomic_load_n((p), __ATOMIC_RELAXED)
+
+/*
  * Tell the thread sanitizer of an order that liburcu makes where it cannot look: what happened
  * before LB_TSAN_RELEASE(p) is seen after LB_TSAN_ACQUIRE(p). Nothing in ordinary builds.
  */

@@ -74,7 +74,7 @@ struct loop {
 	void *poller_ctx; /* the poller's own */
 	struct wheel wheel;
 	struct list run_queue; /* tasks to run this turn */
-	uint32_t n_run_queue;
+	uint32_t n_run_queue;  /* this thread writes, others peek */
 	struct burial *graveyard;
 	struct mailbox mailbox;
 	struct watch mail_watch;
@@ -84,7 +84,7 @@ struct loop {
 	bool was_late;        /* the turn before took longer than LATE_US */
 	uint8_t n_full_turns; /* in a row: as many events as max_events */
 	int64_t asked_us;     /* the last reading of the clock before the poller was asked */
-	/* statistics, this thread writes, others read relaxed */
+	/* statistics: this thread counts, others peek */
 	uint64_t n_turns, n_polls, n_events;
 	uint64_t n_wakeups;        /* tasks woken */
 	int64_t slept_from_us;     /* when it last went to sleep; 0: awake since */

@@ -27,8 +27,8 @@ struct timer {
 };
 
 struct wheel {
-	int64_t tick_ms; /* everything up to here has fired */
-	uint32_t n_timers;
+	int64_t tick_ms;             /* everything up to here has fired */
+	uint32_t n_timers;           /* this thread writes, others peek */
 	uint64_t used[WHEEL_LEVELS]; /* bitmap of slots with timers */
 	struct list slots[WHEEL_LEVELS][WHEEL_SLOTS];
 };

@@ -67,15 +67,19 @@ static inline struct counters *counters_mine(struct counter_set *cs)
 /* Sums of all workers, maxima. Rates of the last second are in .cur of each freq; averages in
  * *_sum: swrate_avg(). */
 void counters_sum(const struct counter_set *cs, struct counters *out);
-/* counters_clear() for this thread's own block only: no count in progress can undo it. */
+/* Of this thread's own block, so that no count in progress undoes it; maxima only without @all. */
 void counters_clear_mine(struct counter_set *cs, bool all);
-/* clear counters [all]; maxima only without @all */
-void counters_clear(struct counter_set *cs, bool all);
 /* One more (+1) or less (-1) in progress; keeps the maxima. */
 void counters_enter(struct counter_set *cs, struct counters *mine);
 static inline void counters_leave(struct counters *mine)
 {
-	mine->cur--;
+	LB_COUNT(&mine->cur, -1);
+}
+
+static inline void counters_note_max(uint32_t *max, uint32_t v)
+{
+	if (v > *max)
+		LB_NOTE(max, v);
 }
 
 void freq_add(struct freq *f, uint32_t n);
@@ -84,7 +88,7 @@ uint32_t freq_read(const struct freq *f); /* events per second now; any thread *
 /* Keeps the sliding sums of HAProxy's swrate over 1024 samples: sum += new - sum/1024 */
 static inline void swrate_add(uint32_t *sum, uint32_t v)
 {
-	*sum = *sum - (*sum + 1023) / 1024 + v;
+	LB_NOTE(sum, *sum - (*sum + 1023) / 1024 + v);
 }
 static inline uint32_t swrate_avg(uint32_t sum)
 {
