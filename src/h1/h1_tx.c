@@ -50,6 +50,7 @@ static bool put_framing(struct h1s *s, const char *text, uint32_t len)
 static int put_connection(struct h1s *s, struct http_msg *m)
 {
 	bool ends = m->body == BODY_EOF || m->body == BODY_TUNNEL;
+	bool pretends = !m->is_response && (s->ep.flags & EP_F_PRETEND_KEEP);
 
 	if (m->is_response && m->status < 200)
 		return 0;
@@ -62,9 +63,8 @@ static int put_connection(struct h1s *s, struct http_msg *m)
 		http_del_id(m, HDR_CONNECTION);
 	if (!s->keep || (m->is_response && ends)) {
 		s->keep = false;
-		if (m->version < 11 || (!m->is_response && (s->ep.flags & EP_F_PRETEND_KEEP)))
-			return 0;
-		return http_add_id(m, HDR_CONNECTION, SLICE("close"));
+		if (!pretends)
+			return m->version < 11 ? 0 : http_add_id(m, HDR_CONNECTION, SLICE("close"));
 	}
 	if (m->version < 11 || (m->is_response && s->peer_version < 11))
 		return http_add_id(m, HDR_CONNECTION, SLICE("keep-alive"));
