@@ -261,6 +261,7 @@ static struct server *pick_expr(struct server_set *set, const struct balance_con
 		.free = free_data,               \
 		.pick = pick_,                   \
 		.is_static = is_static,          \
+		.is_by_key = true,               \
 	};                                       \
 	LB_REGISTER_BALANCE(var_)
 

@@ -124,6 +124,7 @@ enum step phase_pick(struct stream *s)
 		if (!srv)
 			return wait_for_slot(s, NULL);
 	}
+	s->is_balanced = balanced;
 	conf = srv ? atomic_load_explicit(&srv->conf, memory_order_acquire) : NULL;
 	if (!conf)
 		return no_server(s);
@@ -445,13 +446,23 @@ static void rewind_body(struct stream *s)
 	s->is_final_res = false;
 }
 
-static bool must_redispatch(const struct stream *s)
+/* The server was but the next in turn, and others can have the turn. */
+static bool has_equals(const struct stream *s)
+{
+	const struct server_set *set = atomic_load_explicit(&s->be->rt->set, memory_order_acquire);
+
+	return s->is_balanced && set && set->n > 1 && !set->algo->is_by_key;
+}
+
+static bool must_redispatch(const struct stream *s, bool was_failure)
 {
 	int32_t n = s->be->redispatch_after;
 	int32_t left = (int32_t)s->be->retries - (int32_t)s->n_retries;
 
 	if (!px_opt(s->be, PO_REDISPATCH) || s->be->n_servers < 2)
 		return false;
+	if (was_failure && n && has_equals(s))
+		return true;
 	/* Not even begun: no port, no descriptor, no route. Waiting is the last resort. */
 	if (!s->backend)
 		return true;
@@ -486,7 +497,7 @@ enum step stream_retry(struct stream *s)
 	bool was_failure = !ep || !(ep->flags & EP_F_CONNECTED), elsewhere;
 
 	s->n_retries++;
-	elsewhere = must_redispatch(s);
+	elsewhere = must_redispatch(s, was_failure);
 	count_retry(s, elsewhere, was_failure);
 	rewind_body(s);
 	s->has_fresh_conn = true;

@@ -47,6 +47,7 @@ struct balance_ops {
 	/* Weights are those of the configuration: neither slow start nor 'set weight' change them.
 	 * NULL: no. */
 	bool (*is_static)(const struct balance_conf *bc);
+	bool is_by_key; /* the same request is meant for the same server */
 };
 struct server_set {
 	struct rcu_head rcu;

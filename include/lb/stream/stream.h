@@ -184,6 +184,7 @@ struct stream {
 	bool no_l7_retry;     /* http-request disable-l7-retry */
 	bool is_rejected;     /* closed without an answer */
 	bool is_waiting_slot; /* pend is queued, or a grant is on its way */
+	bool is_balanced;     /* srv is what the algorithm chose */
 	bool uses_server;     /* a slot of srv is held */
 	bool has_fresh_conn;  /* the next attempt must not use an idle connection */
 	bool conn_was_reused;
