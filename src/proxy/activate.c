@@ -321,8 +321,10 @@ int config_activate(struct cfg_parser *p, struct config *c, struct strbuf *summa
 	LB_ASSERT(c->magic == CONFIG_MAGIC);
 	p->line = NULL;
 	c->number = act.old ? act.old->number + 1 : 1;
-	if (retire_prepare(c) < 0 || attach_all(&act) < 0 || derive_fullconn(&act) < 0 ||
-		open_logs(&act) < 0 || activate_bind(&act) < 0) {
+	if (retire_prepare(c) < 0)
+		return px_no_memory(p);
+	if (attach_all(&act) < 0 || derive_fullconn(&act) < 0 || open_logs(&act) < 0 ||
+		activate_bind(&act) < 0) {
 		activate_unbind(&act);
 		detach_all(&act);
 		return -1;

@@ -118,6 +118,8 @@ static int load_and_activate(struct cfg_parser *p, struct config *c, struct strb
 static void explain_failure(struct strbuf *reply, const struct cfg_diag *diag)
 {
 	strbuf_add(reply, diag->text.ptr, diag->text.len);
+	if (!diag->n_errors || diag->text.is_truncated) /* not even for a message was there room */
+		strbuf_adds(reply, "lb: error: out of memory\n");
 	if (lb_process.is_confined)
 		strbuf_printf(reply,
 			"lb: note: the process is confined to '%s' by chroot and sees files below "

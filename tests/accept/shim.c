@@ -20,6 +20,7 @@ struct control {
 	_Atomic int64_t mono_ns; /* added to the monotonic clocks */
 	_Atomic uint32_t one_in; /* so many allocations have one that fails; 0: none fails */
 	_Atomic uint32_t n_failed;
+	_Atomic uint32_t countdown; /* the allocation that brings it to 0 fails */
 };
 
 static struct control none, *control = &none;
@@ -45,8 +46,15 @@ __attribute__((constructor)) static void attach(void)
 
 static int fails(void)
 {
-	uint32_t one_in = control->one_in;
+	uint32_t one_in = control->one_in, n = control->countdown;
 
+	while (n && !atomic_compare_exchange_weak(&control->countdown, &n, n - 1))
+		;
+	if (n == 1) {
+		control->n_failed++;
+		errno = ENOMEM;
+		return 1;
+	}
 	if (!one_in)
 		return 0;
 	if (!state)

@@ -31,5 +31,13 @@ class Shim:
     def fail_one_in(self, n):
         self.map[16:20] = struct.pack("I", n)
 
+    def fail_after(self, n):
+        """The n-th allocation from now fails, and no other; 0: none."""
+        self.map[24:28] = struct.pack("I", n)
+
+    def left(self):
+        """What is left of it: 0 once it has failed."""
+        return struct.unpack("I", self.map[24:28])[0]
+
     def n_failed(self):
         return struct.unpack("I", self.map[20:24])[0]
