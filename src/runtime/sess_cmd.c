@@ -58,27 +58,6 @@ static void put_age(struct strbuf *out, int64_t us)
 		strbuf_printf(out, "%llus", (unsigned long long)s);
 }
 
-static const char *phase_name(const struct stream *s)
-{
-	static const char *const names[SP_N] = {
-		[SP_REQ_INSPECT] = "inspect",
-		[SP_REQ_FE_RULES] = "frontend-rules",
-		[SP_REQ_SWITCH] = "switch",
-		[SP_REQ_BE_RULES] = "backend-rules",
-		[SP_REQ_BODY_WAIT] = "body-wait",
-		[SP_TARPIT] = "tarpit",
-		[SP_PICK] = "pick",
-		[SP_QUEUE] = "queue",
-		[SP_CONNECT] = "connect",
-		[SP_RETRY_WAIT] = "retry-wait",
-		[SP_DATA] = "data",
-		[SP_REPLY] = "reply",
-		[SP_DONE] = "done",
-	};
-
-	return s->phase < SP_N && names[s->phase] ? names[s->phase] : "?";
-}
-
 static const char *be_name(const struct stream *s)
 {
 	return s->be ? s->be->name : "<NONE>";
@@ -106,7 +85,7 @@ static void put_short(struct strbuf *out, struct stream *s)
 
 	strbuf_printf(out, "%p: proto=%s src=%s fe=%s be=%s srv=%s ts=%s epoch=0 age=", (void *)s,
 		proto_name(src), addr_put_port(src, text, sizeof(text)), s->fe->name, be_name(s),
-		srv_name(s), phase_name(s));
+		srv_name(s), stream_phase_name(s));
 	put_age(out, now_us() - s->t.begin_us);
 	strbuf_printf(out,
 		" rq[b=%u,t=%llu] rp[b=%u,t=%llu] scf=[fd=%d] scb=[fd=%d] exp=", s->req_dir.q.len,
@@ -141,7 +120,7 @@ static void put_long(struct strbuf *out, struct stream *s)
 		log_date_ms(date, s->t.request_us), s->uniq_id,
 		proto_name(conn_get_src(s->sess->conn)), lb_thread->id + 1);
 	strbuf_printf(out,
-		"  phase=%s conn_retries=%u redispatched=%d waiting=%d exp=", phase_name(s),
+		"  phase=%s conn_retries=%u redispatched=%d waiting=%d exp=", stream_phase_name(s),
 		s->n_retries, s->is_redispatched, s->is_waiting_slot);
 	put_expiry(out, s);
 	strbuf_printf(out, "\n  frontend=%s (id=%u mode=%s), request=%u of its connection\n",

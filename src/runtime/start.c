@@ -367,6 +367,7 @@ int process_run(int argc, char **argv)
 		return 1;
 	}
 	signals_block();
+	lb_catch_faults();
 	p = process_parser(c, &diag);
 	code = load(&p, &n_printed);
 	if (code < 0)

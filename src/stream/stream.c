@@ -279,6 +279,27 @@ static enum step phase_done(struct stream *s)
 	return STEP_WAIT;
 }
 
+const char *stream_phase_name(const struct stream *s)
+{
+	static const char *const names[SP_N] = {
+		[SP_REQ_INSPECT] = "inspect",
+		[SP_REQ_FE_RULES] = "frontend-rules",
+		[SP_REQ_SWITCH] = "switch",
+		[SP_REQ_BE_RULES] = "backend-rules",
+		[SP_REQ_BODY_WAIT] = "body-wait",
+		[SP_TARPIT] = "tarpit",
+		[SP_PICK] = "pick",
+		[SP_QUEUE] = "queue",
+		[SP_CONNECT] = "connect",
+		[SP_RETRY_WAIT] = "retry-wait",
+		[SP_DATA] = "data",
+		[SP_REPLY] = "reply",
+		[SP_DONE] = "done",
+	};
+
+	return s->phase < SP_N && names[s->phase] ? names[s->phase] : "?";
+}
+
 static enum step (*const phases[SP_N])(struct stream *) = {
 	[SP_REQ_INSPECT] = phase_req_inspect,
 	[SP_REQ_FE_RULES] = phase_req_fe_rules,
@@ -337,8 +358,12 @@ void stream_run(struct stream *s)
 static void timer_fired(struct timer *t)
 {
 	struct stream *s = LB_CONTAINER_OF(t, struct stream, timer);
+	enum step next;
 
-	if (timed_out(s) == STEP_NEXT || s->phase == SP_DONE)
+	lb_thread->running = s;
+	next = timed_out(s);
+	lb_thread->running = NULL;
+	if (next == STEP_NEXT || s->phase == SP_DONE)
 		stream_run(s);
 	else
 		arm_timer(s);

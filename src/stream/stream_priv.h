@@ -10,6 +10,7 @@
  *   forward.c   bytes both ways
  *   response.c  the server's response head
  *   reply.c     answers made here: error pages, return, redirect, services
+ *   panic.c     what a crash report says of the stream that was running
  *
  * A phase function returns what to do next. It never sleeps with work left that it could do at
  * once: edges are not repeated.

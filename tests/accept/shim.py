@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A program under test whose allocations fail and whose clocks lie when told to: shim.c, preloaded."""
+"""A program under test whose allocations fail, whose clocks lie, and which crashes when told to: shim.c, preloaded."""
 import mmap
 import os
 import struct
@@ -41,3 +41,7 @@ class Shim:
 
     def n_failed(self):
         return struct.unpack("I", self.map[20:24])[0]
+
+    def crash(self, how):
+        """In the next strftime(): 1 a bad address, 2 no stack left, 3 abort()."""
+        self.map[28:32] = struct.pack("I", how)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A failed assertion says where and what, asks the reporters, and aborts; a failed check goes on.
- */
+/* A failed assertion says where and what, asks the reporters, and aborts; so does a fatal signal. A
+ * failed check goes on. */
 #include <lb/core/base.h>
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -14,8 +15,12 @@
 
 #include <cmocka.h>
 
+static bool is_slow; /* so that another thread fails meanwhile */
+
 static void report(int fd)
 {
+	if (is_slow)
+		usleep(100000);
 	ssize_t done = write(fd, "reporter was asked\n", 19);
 
 	LB_ASSERT(done == 19);
@@ -27,6 +32,41 @@ static void break_assertion(void)
 	int two = 2;
 
 	LB_ASSERT(two + two == 5);
+}
+
+static void *break_thread(void *arg)
+{
+	break_assertion();
+	return arg;
+}
+
+static void break_two_threads(void)
+{
+	pthread_t t;
+
+	is_slow = true;
+	if (pthread_create(&t, NULL, break_thread, NULL) == 0)
+		break_assertion();
+}
+
+static void write_nowhere(void)
+{
+	int *volatile nowhere = (int *)16;
+
+	lb_catch_faults();
+	*nowhere = 1;
+}
+
+static void abort_caught(void)
+{
+	lb_catch_faults();
+	abort();
+}
+
+static void break_assertion_caught(void)
+{
+	lb_catch_faults();
+	break_assertion();
 }
 
 static void break_check(void)
@@ -82,6 +122,53 @@ static void test_assertion(void **state)
 	assert_non_null(strstr(out, "reporter was asked"));
 }
 
+/* How often @part stands in @text. */
+static unsigned n_in(const char *text, const char *part)
+{
+	unsigned n = 0;
+
+	for (const char *p = text; (p = strstr(p, part)); p++)
+		n++;
+	return n;
+}
+
+static void test_two_threads(void **state)
+{
+	char out[16384];
+	int status = run_child(break_two_threads, out, sizeof(out));
+
+	assert_true(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT);
+	assert_int_equal(n_in(out, "assertion failed"), 1);
+	assert_int_equal(n_in(out, "reporter was asked"), 1);
+}
+
+static void test_signals(void **state)
+{
+	static const struct {
+		void (*run)(void);
+		int sig;
+		const char *words;
+	} cases[] = {
+		{ write_nowhere, SIGSEGV, "lb: fatal signal 11 (SIGSEGV), address 0x10\n" },
+		{ abort_caught, SIGABRT, "lb: fatal signal 6 (SIGABRT), sent by process " },
+		{ break_assertion_caught, SIGABRT, "lb: assertion failed: two + two == 5" },
+	};
+	char out[16384];
+
+	if (LB_IS_SANITIZED)
+		skip();
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+		int status = run_child(cases[i].run, out, sizeof(out));
+
+		assert_true(WIFSIGNALED(status) && WTERMSIG(status) == cases[i].sig);
+		assert_ptr_equal(strstr(out, cases[i].words), out);
+		assert_int_equal(n_in(out, "lb: "), 1);
+		assert_int_equal(n_in(out, "lb version " LB_VERSION), 1);
+		assert_int_equal(n_in(out, "(main+"), 1); /* of the backtrace */
+		assert_int_equal(n_in(out, "reporter was asked"), 1);
+	}
+}
+
 static void test_check(void **state)
 {
 	char out[16384], *first;
@@ -98,6 +185,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_assertion),
+		cmocka_unit_test(test_two_threads),
+		cmocka_unit_test(test_signals),
 		cmocka_unit_test(test_check),
 	};
 

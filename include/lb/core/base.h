@@ -60,7 +60,10 @@ struct panic_reporter {
 #define LB_REGISTER_PANIC(fn)                                                    \
 	static const struct panic_reporter LB_CAT(panic_reporter_, fn) = { fn }; \
 	LB_REGISTER(panic, LB_CAT(panic_reporter_, fn))
-void lb_panic_report(int fd); /* runs all of them; for handlers of fatal signals, too */
+void lb_panic_report(int fd); /* runs all of them */
+/* From now on a fatal signal (SIGSEGV, SIGABRT...) is reported like a failed assertion before the
+ * process dies of it. Sanitized builds leave signals to the sanitizer. */
+void lb_catch_faults(void);
 
 /* The address sanitizer watches: memory is not kept for reuse, so that misuse shows. */
 #if defined(__SANITIZE_ADDRESS__)
@@ -94,6 +97,11 @@ void lb_panic_report(int fd); /* runs all of them; for handlers of fatal signals
 #if __has_feature(thread_sanitizer)
 #define LB_TSAN 1
 #endif
+#endif
+#if defined(LB_ASAN) || defined(LB_TSAN)
+#define LB_IS_SANITIZED 1
+#else
+#define LB_IS_SANITIZED 0
 #endif
 #ifdef LB_TSAN
 void __tsan_acquire(void *p);

@@ -194,6 +194,7 @@ struct stream {
 	bool response_seen; /* the final response head of the server has come */
 };
 
+const char *stream_phase_name(const struct stream *s);
 /* "CD--" into @dst[5]. */
 void stream_term_state(const struct stream *s, char *dst);
 /* The unique-id, made on the first call from the frontend's format. */
