@@ -80,7 +80,7 @@ static const char *level_name(unsigned level)
 static void lower_level(struct cmd_ctx *c, enum cmd_level level)
 {
 	if (session(c)->level < level) {
-		strbuf_adds(c->out, "Permission denied\n");
+		cli_session_deny(session(c));
 		return;
 	}
 	session(c)->level = level;

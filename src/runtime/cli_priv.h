@@ -47,7 +47,8 @@ struct cli_session {
 	enum cli_mode mode;
 	uint8_t severity;
 	bool is_master, is_timed, is_expert, is_experimental, may_give;
-	bool on_master; /* '@master' is in force: only for the prompt */
+	bool has_denial; /* a command was denied, and the log has it */
+	bool on_master;  /* '@master' is in force: only for the prompt */
 	uint32_t timeout_ms;
 	/* input: in.ptr[start, in.len) is not consumed yet */
 	struct strbuf in;
@@ -59,7 +60,7 @@ struct cli_session {
 	size_t payload, payload_line;
 	char mark[CLI_MARK_MAX];
 	/* the command */
-	struct slice *words; /* owned; CLI_MAX_WORDS */
+	struct slice *words; /* owned; CLI_MAX_WORDS, NULL before the first command */
 	unsigned n_words;
 	struct cmd_ctx ctx;
 	bool has_cmd, is_closing, is_deaf; /* is_deaf: nobody reads the output any more */
@@ -78,6 +79,8 @@ void cli_sessions_close(void);
 /* A session ended: there may be room for another. */
 void cli_sessions_init(void);
 void cli_socks_foreach(void (*fn)(struct cli_sock *s, void *arg), void *arg);
+/* Answers the command being run that its session's level does not allow it. */
+void cli_session_deny(struct cli_session *s);
 /* Takes the connection out of the session, which ends without a word. Return: it, handed over. */
 int cli_session_detach(struct cli_session *s);
 void cli_givers_close(void); /* those who are giving sockets away, see give_cmd.c */

@@ -18,6 +18,7 @@
  */
 #include "cli_priv.h"
 
+#include <lb/observe/log.h>
 #include <lb/proxy/config.h>
 #include <lb/runtime/process.h>
 
@@ -151,10 +152,7 @@ int cli_session_new(int fd, const struct cli_sock *from)
 {
 	struct cli_session *s = calloc(1, sizeof(*s));
 
-	if (s)
-		s->words = calloc(CLI_MAX_WORDS, sizeof(*s->words));
-	if (!s || !s->words) {
-		free(s);
+	if (!s) {
 		close(fd);
 		return -ENOMEM;
 	}
@@ -284,10 +282,39 @@ static void on_finished(struct cmd_ctx *c)
 	task_wake(this_loop(), &s->task);
 }
 
-static const char *refusal(const struct cli_session *s, const struct cmd_kw *kw)
+/* Who it was goes to the log, once per session: refusals must not flood it. */
+static void log_denial(struct cli_session *s, const struct cmd_kw *kw)
 {
-	if (s->level < kw->level)
+	const char *second = kw->words[1];
+	struct ucred who = { 0 };
+	socklen_t len = sizeof(who);
+
+	if (s->has_denial)
+		return;
+	s->has_denial = true;
+	/* over the network there is no such user */
+	if (getsockopt(s->watch.fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == 0 &&
+		who.uid != (uid_t)-1)
+		log_process(4, "Admin socket: '%s%s%s' denied to process %d, user %u, group %u.",
+			kw->words[0], second ? " " : "", second ? second : "", (int)who.pid,
+			who.uid, who.gid);
+	else
+		log_process(4, "Admin socket: '%s%s%s' denied to a client over the network.",
+			kw->words[0], second ? " " : "", second ? second : "");
+}
+
+void cli_session_deny(struct cli_session *s)
+{
+	log_denial(s, s->ctx.kw);
+	strbuf_adds(&s->out, "Permission denied\n");
+}
+
+static const char *refusal(struct cli_session *s, const struct cmd_kw *kw)
+{
+	if (s->level < kw->level) {
+		log_denial(s, kw);
 		return "Permission denied\n";
+	}
 	if ((kw->flags & CMD_F_EXPERT) && !s->is_expert)
 		return "This command is restricted to expert mode only.\n";
 	if ((kw->flags & CMD_F_EXPERIMENTAL) && !s->is_experimental)
@@ -528,16 +555,29 @@ static void begin_payload(struct cli_session *s)
 	put_prompt(s);
 }
 
+/* Room for the words of commands is made with the first: those who say nothing cost little. */
+static bool has_words(struct cli_session *s)
+{
+	if (!s->words)
+		s->words = calloc(CLI_MAX_WORDS, sizeof(*s->words));
+	return s->words;
+}
+
 /* The next of the pieces between ';' of the current line. */
 static void next_piece(struct cli_session *s)
 {
 	char *text = s->in.ptr + s->piece;
 	size_t len = cli_piece_end(text, s->line_end - s->piece);
 	bool is_last = s->piece + len >= s->line_end;
-	int n = cli_split(text, len, s->words, CLI_MAX_WORDS), marked;
+	int n, marked;
 
 	s->piece += len + 1;
 	s->in_line = !is_last;
+	if (!has_words(s)) {
+		refuse_input(s, "Out of memory.\n");
+		return;
+	}
+	n = cli_split(text, len, s->words, CLI_MAX_WORDS);
 	if (n < 0) {
 		refuse_input(s, "The command has too many words.\n");
 		return;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 'show stat', 'show schema json', 'clear counters'. */
+#include "cli_priv.h"
 #include "stats_priv.h"
 
 #include <lb/core/rcu.h>
@@ -220,7 +221,7 @@ static void run_clear_counters(struct cmd_ctx *c)
 	}
 	*all = c->n_args && slice_eq(c->args[0], SLICE("all"));
 	if (*all && c->level < CMD_ADMIN) {
-		strbuf_adds(c->out, "Permission denied\n");
+		cli_session_deny(c->session);
 		return;
 	}
 	clear_mine(NULL, all);
