@@ -276,7 +276,7 @@ static void accepted(struct conn *c)
 	conn_free(&c);
 }
 
-static void drain(struct listener *l)
+static void drain(struct listener *l, bool only_http)
 {
 }
 
