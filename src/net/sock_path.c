@@ -10,6 +10,8 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+static unsigned root; /* how many times the root folder has changed */
+
 #define PATH_SIZE sizeof(((struct sockaddr_un *)0)->sun_path)
 
 /* HAProxy names them alike, which lets each recognise what the other gives away. */
@@ -21,6 +23,7 @@ static bool tmp_path(const char *path, char *dst)
 static const char *set_path(struct sock_path *sp, const char *path)
 {
 	sp->path = strdup(path);
+	sp->root = root;
 	errno = 0;
 	return sp->path ? NULL : "out of memory";
 }
@@ -96,8 +99,13 @@ bool sock_path_is_intact(const struct sock_path *sp)
 {
 	struct stat st;
 
-	return !sp->path ||
+	return !sp->path || sp->root != root ||
 	       (stat(sp->path, &st) == 0 && st.st_dev == sp->dev && st.st_ino == sp->ino);
+}
+
+void sock_path_root_changed(void)
+{
+	root++;
 }
 
 void sock_path_share(struct sock_path *sp)
@@ -109,7 +117,7 @@ void sock_path_remove(const struct sock_path *sp)
 {
 	char tmp[PATH_SIZE];
 
-	if (!sp->path || sp->is_shared)
+	if (!sp->path || sp->is_shared || sp->root != root)
 		return;
 	if (sp->is_placed && sock_path_is_intact(sp))
 		unlink(sp->path);

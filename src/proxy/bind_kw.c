@@ -6,9 +6,7 @@
 #include "proxy_priv.h"
 
 #include <ctype.h>
-#include <grp.h>
 #include <net/if.h>
-#include <pwd.h>
 
 #define OFF(field) offsetof(struct bind_conf, field)
 
@@ -19,12 +17,10 @@ static int parse_user(
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
-	const struct passwd *pw = getpwnam(w->str);
 
-	if (!pw)
+	if (px_find_user(w->str, &bc->unix_uid) < 0)
 		return cfg_error(p, w, "there is no user '%s'", w->str);
 	bc->unix_user = w->str;
-	bc->unix_uid = pw->pw_uid;
 	return 0;
 }
 
@@ -33,12 +29,10 @@ static int parse_group(
 {
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
-	const struct group *gr = getgrnam(w->str);
 
-	if (!gr)
+	if (px_find_group(w->str, &bc->unix_gid) < 0)
 		return cfg_error(p, w, "there is no group '%s'", w->str);
 	bc->unix_group = w->str;
-	bc->unix_gid = gr->gr_gid;
 	return 0;
 }
 

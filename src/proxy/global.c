@@ -12,9 +12,9 @@
 #include <lb/proxy/bind.h>
 #include <lb/sample/vars.h>
 
+#include "proxy_priv.h"
+
 #include <errno.h>
-#include <grp.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <sys/capability.h>
 #include <unistd.h>
@@ -41,15 +41,12 @@ static int parse_user(
 {
 	struct global_conf *g = obj;
 	const struct cfg_word *w = cfg_next(args);
-	struct passwd *pw;
+	int r = px_find_user(w->str, &g->uid);
 
-	errno = 0;
-	pw = getpwnam(w->str);
-	if (!pw)
+	if (r < 0)
 		return cfg_error(p, w, "there is no user '%s' on this system%s%s", w->str,
-			errno ? ": " : "", errno ? strerror(errno) : "");
+			r == -ENOENT ? "" : ": ", r == -ENOENT ? "" : strerror(-r));
 	g->user = w->str;
-	g->uid = pw->pw_uid;
 	g->has_uid = true;
 	return 0;
 }
@@ -59,15 +56,12 @@ static int parse_group(
 {
 	struct global_conf *g = obj;
 	const struct cfg_word *w = cfg_next(args);
-	struct group *gr;
+	int r = px_find_group(w->str, &g->gid);
 
-	errno = 0;
-	gr = getgrnam(w->str);
-	if (!gr)
+	if (r < 0)
 		return cfg_error(p, w, "there is no group '%s' on this system%s%s", w->str,
-			errno ? ": " : "", errno ? strerror(errno) : "");
+			r == -ENOENT ? "" : ": ", r == -ENOENT ? "" : strerror(-r));
 	g->group = w->str;
-	g->gid = gr->gr_gid;
 	g->has_gid = true;
 	return 0;
 }

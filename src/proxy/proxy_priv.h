@@ -22,6 +22,11 @@ struct config_index {         /* in the generation's arena */
 	struct logformat *builtin_logs[PO_HTTPSLOG - PO_TCPLOG + 1]; /* compiled on first use */
 };
 
+/* --- account.c --- */
+/* Known to the system, or to this process from before. 0, -ENOMEM, or -errno: there is none. */
+int px_find_user(const char *name, uint32_t *uid_out);
+int px_find_group(const char *name, uint32_t *gid_out);
+
 /* --- config.c --- */
 /* Puts @px into the index. 0 or -1 (out of memory, reported). */
 int config_add(struct cfg_parser *p, struct proxy *px);

@@ -7,6 +7,7 @@
 #include "process_priv.h"
 
 #include <lb/core/rcu.h>
+#include <lb/net/sock_path.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -30,6 +31,7 @@ static int enter_chroot(struct cfg_parser *p, const struct global_conf *g)
 	if (chroot(g->chroot) < 0 || chdir("/") < 0)
 		return fail(p, "change the root folder to", g->chroot);
 	lb_process.is_confined = true;
+	sock_path_root_changed();
 	lb_process.chroot = strdup(g->chroot);
 	return 0;
 }

@@ -92,6 +92,38 @@ def command_sockets():
     lb.finish()
 
 
+def confined():
+    """After chroot, with another user: names of users are known still, sockets outside stay, files below are read."""
+    if os.geteuid() != 0:
+        print("only root may")
+        return
+    jail, where, port, other = folder(), folder(), free_port(), free_port()
+    config, admin = os.path.join(where, "lb.cfg"), os.path.join(where, "admin.sock")
+    os.makedirs(jail + where)
+    for path in (jail, where, jail + os.path.dirname(where), jail + where):
+        os.chmod(path, 0o755)
+    head = "global\n  nbthread 1\n  chroot %s\n  user nobody\n  group nogroup\n  stats socket %s level admin user nobody\n" % (jail, admin)
+    for path in (config, jail + config):
+        with open(path, "w") as f:
+            f.write(head + frontend(port))
+    p = Process([PROGRAM, "-db", "-f", config])
+    wait_for(lambda: os.path.exists(admin) or not p.is_running(), "it starts")
+    lb = Lb.__new__(Lb)
+    lb.socket = admin
+    before = os.stat(admin).st_ino
+    with open(jail + config, "w") as f:
+        f.write(head + frontend(port) + "frontend g\n  bind 127.0.0.1:%d\n" % other + ANSWER)
+    reply = lb.ask("reload")
+    assert "Success=1" in reply and get(port)[0] == 200 and get(other)[0] == 200, reply
+    assert os.stat(admin).st_ino == before and os.listdir(jail + where) == ["lb.cfg"]
+    os.unlink(jail + config)
+    reply = lb.ask("reload")
+    assert "cannot open the configuration" in reply and "confined to '%s'" % jail in reply, reply
+    assert get(other)[0] == 200
+    p.signal("SIGTERM")
+    p.wait()
+
+
 def fewer_cpus():
     """Without nbthread there are as many threads as there were CPUs at start, whatever CPUs there are at a reload."""
     port, where = free_port(), folder()
@@ -153,4 +185,5 @@ def notifications():
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (descriptor_limit, more_connections, command_sockets, fewer_cpus, fixed_settings, notifications)})
+    main({f.__name__: f for f in (descriptor_limit, more_connections, command_sockets, confined, fewer_cpus, fixed_settings,
+                                  notifications)})

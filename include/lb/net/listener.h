@@ -48,6 +48,7 @@ struct sock_path {  /* the file of a unix socket, see <lb/net/sock_path.h>. Cont
 	bool is_ours;   /* made by this process, not given to it */
 	bool is_placed; /* at its path, not under a temporary name */
 	bool is_shared; /* another process has the socket as well */
+	unsigned root;  /* which root folder the path begins at, see sock_path_root_changed() */
 };
 
 enum listener_state {

@@ -27,6 +27,8 @@ const char *sock_path_adopt(struct sock_path *sp, const struct bind_conf *bc);
 int sock_path_place(struct sock_path *sp) LB_MUST_CHECK;
 /* Whether the path still leads to this socket, or there is none. */
 bool sock_path_is_intact(const struct sock_path *sp);
+/* The process has another root folder: paths made before are out of sight, and stay as they are. */
+void sock_path_root_changed(void);
 /* Another process has the socket as well: the file outlives this one. */
 void sock_path_share(struct sock_path *sp);
 /* Takes the file away, if it is ours to take. */
