@@ -7,6 +7,9 @@
  * temporary name and moved over the old one, so that its path always answers. While there are as
  * many sessions as 'stats maxconn' allows, nothing is accepted: the next ones wait in the kernel's
  * queue.
+ *
+ * One descriptor is kept in reserve: when traffic has taken all others, it makes room for whoever
+ * wants to know why.
  */
 #include "cli_priv.h"
 
@@ -20,6 +23,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/eventfd.h>
 #include <unistd.h>
 
 #define BACKLOG    64
@@ -28,6 +32,7 @@
 
 static struct list socks = LIST_INIT(socks);
 static struct list fresh = LIST_INIT(fresh); /* between cli_prepare() and its end */
+static int spare_fd = -1;                    /* the reserve; -1: in use */
 
 /* --- accepting --- */
 
@@ -60,7 +65,13 @@ static void on_retry(struct timer *t)
 	resume_listening(LB_CONTAINER_OF(t, struct cli_sock, retry));
 }
 
-static int take_connection(struct cli_sock *s)
+static void keep_spare(void)
+{
+	if (spare_fd < 0)
+		spare_fd = eventfd(0, EFD_CLOEXEC);
+}
+
+static int try_take(struct cli_sock *s)
 {
 	int fd;
 
@@ -68,6 +79,17 @@ static int take_connection(struct cli_sock *s)
 		return sockpair_take(s->watch.fd);
 	fd = accept4(s->watch.fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
 	return fd >= 0 ? fd : -errno;
+}
+
+static int take_connection(struct cli_sock *s)
+{
+	int fd = try_take(s);
+
+	if ((fd != -EMFILE && fd != -ENFILE) || spare_fd < 0)
+		return fd;
+	close(spare_fd);
+	spare_fd = -1;
+	return try_take(s);
 }
 
 static bool is_shortage(int err)
@@ -79,6 +101,7 @@ static void on_connection(struct watch *w, uint32_t events)
 {
 	struct cli_sock *s = LB_CONTAINER_OF(w, struct cli_sock, watch);
 
+	keep_spare();
 	for (unsigned i = 0; i < MAX_ACCEPT && s->is_listening; i++) {
 		int fd = take_connection(s);
 
@@ -102,6 +125,7 @@ void cli_sock_room(void)
 {
 	struct cli_sock *s;
 
+	keep_spare();
 	list_for_each(s, &socks, node)
 		resume_listening(s);
 }
@@ -344,6 +368,8 @@ void cli_commit(void)
 			sock_close(s);
 		s->next = NULL;
 	}
+	if (!list_empty(&socks))
+		keep_spare();
 }
 
 void cli_close(void)
@@ -354,6 +380,9 @@ void cli_close(void)
 		sock_close(s);
 	cli_sessions_close();
 	cli_givers_close();
+	if (spare_fd >= 0)
+		close(spare_fd);
+	spare_fd = -1;
 }
 
 void cli_init(void)

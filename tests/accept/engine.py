@@ -112,6 +112,8 @@ def emfile():
     used = lb.cpu_seconds() - before
     assert used < 0.2 * SLOW, "%.2f s of CPU in a second while out of descriptors" % used
     assert lb.is_running()
+    for _ in range(3):
+        assert int(lb.info("CurrConns")) > 5, "the admin socket answers"
     n = 0
     for c in clients[5:]:
         c.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
