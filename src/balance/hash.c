@@ -246,6 +246,7 @@ static uint32_t reduce(uint32_t *w, uint32_t n)
 			div = a;
 			a = r;
 		}
+	LB_ASSERT(div > 0 || n == 0);
 	for (uint32_t i = 0; i < n; i++)
 		w[i] /= div;
 	return div;

@@ -176,10 +176,12 @@ static struct server *pick_uri(struct server_set *set, const struct balance_conf
 
 static struct slice find_param(struct slice target, struct slice name)
 {
-	const char *end = target.ptr + target.len;
 	const char *p = target.len ? memchr(target.ptr, '?', target.len) : NULL;
+	const char *end = target.ptr + target.len;
 
-	while (p && p < end) {
+	if (!p)
+		return SLICE_NULL;
+	while (p < end) {
 		const char *amp, *arg = p + 1;
 
 		amp = memchr(arg, '&', (size_t)(end - arg));

@@ -84,6 +84,7 @@ int schedule_init(struct schedule *sc, const uint32_t *weights, uint32_t n)
 		div = gcd(weights[i], div);
 		sum += weights[i];
 	}
+	LB_ASSERT(div > 0);
 	sc->len = sum / div;
 	ret = sc->len <= SCHEDULE_MAX_SLOTS ? build_slots(sc, weights, div)
 					    : build_cum(sc, weights, div);

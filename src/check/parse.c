@@ -197,7 +197,7 @@ static int parse_hdr(struct cfg_parser *p, struct check_proto *cp, struct cfg_ar
 {
 	const struct cfg_word *name = cfg_need(p, args, "the name of a header");
 	const struct cfg_word *value = name ? cfg_need(p, args, "the header's value") : NULL;
-	struct slice text;
+	struct slice text = SLICE_NULL;
 
 	if (!value || plain_text(p, value, &text) < 0)
 		return -1;

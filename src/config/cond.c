@@ -130,7 +130,7 @@ static bool accept(struct cond *c, const char *str)
 	size_t len = strlen(str);
 
 	skip_spaces(c);
-	if ((size_t)(c->end - c->pos) < len || memcmp(c->pos, str, len))
+	if ((size_t)(c->end - c->pos) < len || memcmp(c->pos, str, len) != 0)
 		return false;
 	c->pos += len;
 	return true;

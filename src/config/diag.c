@@ -140,7 +140,7 @@ static void put_section(struct strbuf *out, const struct cfg_line *line)
 	if (&l->node == &line->file->lines || !l->n_words)
 		return;
 	strbuf_printf(out, "in %s", l->words[0].str);
-	if (l->n_words > 1 && strcmp(l->words[1].str, "from"))
+	if (l->n_words > 1 && strcmp(l->words[1].str, "from") != 0)
 		strbuf_printf(out, " '%s'", l->words[1].str);
 	strbuf_adds(out, ": ");
 }

@@ -159,7 +159,7 @@ void directive_run(struct cfg_parser *p, struct cfg_line *line)
 	};
 
 	for (unsigned i = 0; i < LB_ARRAY_LEN(table); i++) {
-		if (strcmp(line->words[0].str, table[i].name))
+		if (strcmp(line->words[0].str, table[i].name) != 0)
 			continue;
 		if (table[i].run)
 			table[i].run(p, line);

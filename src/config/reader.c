@@ -51,7 +51,7 @@ static void begin_section(struct cfg_parser *p, const struct cfg_section *s)
 	p->line->is_section = true;
 	p->section = s;
 	p->caps = s->caps;
-	if (name && s->caps & CFG_DEF && strcmp(name->str, "from"))
+	if (name && s->caps & CFG_DEF && strcmp(name->str, "from") != 0)
 		p->caps |= CFG_DEF_NAMED;
 	p->reader->section_name = name ? name->str : s->name;
 	if (s->refused) {
@@ -349,7 +349,7 @@ static int parse_default_path(
 	struct cfg_reader *r = p->reader;
 	unsigned m = 0;
 
-	while (m < LB_ARRAY_LEN(modes) && strcmp(w->str, modes[m]))
+	while (m < LB_ARRAY_LEN(modes) && strcmp(w->str, modes[m]) != 0)
 		m++;
 	if (m == LB_ARRAY_LEN(modes))
 		return cfg_error(p, w,

@@ -16,7 +16,7 @@ bool cfg_accept(struct cfg_args *a, const char *str)
 {
 	const struct cfg_word *w = cfg_peek(a);
 
-	if (!w || strcmp(w->str, str))
+	if (!w || strcmp(w->str, str) != 0)
 		return false;
 	a->pos++;
 	return true;
@@ -106,7 +106,7 @@ int cfg_size(
 int cfg_on_off(struct cfg_parser *p, const struct cfg_word *w, bool *out)
 {
 	*out = strcmp(w->str, "on") == 0;
-	if (!*out && strcmp(w->str, "off"))
+	if (!*out && strcmp(w->str, "off") != 0)
 		return cfg_error(p, w, "expected 'on' or 'off', got '%s'", w->str);
 	return 0;
 }

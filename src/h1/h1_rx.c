@@ -102,7 +102,7 @@ ssize_t h1_fill(struct h1c *c, bool ahead)
 	if (ahead && (next = buf_new()))
 		iov[n++] = (struct iovec){ next->data, next->cap };
 	r = conn_recv(c->conn, iov, n);
-	if (r > (ssize_t)room) {
+	if (next && r > (ssize_t)room) {
 		c->rx->tail += room;
 		next->tail = (uint32_t)r - room;
 		c->rx_next = next;

@@ -158,6 +158,7 @@ static struct http_reply *finish_page(
 	unsigned status = ws->code;
 	struct slice text;
 
+	LB_ASSERT(ws->payload || ws->kind <= PL_DEFAULT);
 	if (ws->status && http_err_status_parse(p, ws->status, &status) != 0)
 		return NULL;
 	if (r->n_hdrs || ws->type)

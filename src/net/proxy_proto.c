@@ -140,11 +140,12 @@ static const size_t addresses_len[] = {
 	[FAM_UNIX] = 2 * UNIX_LEN,
 };
 
-/* Copies an AF_UNIX address to *room, which moves on. */
+/* Copies an AF_UNIX address to *room, which moves on; paths have room there. */
 static void take_path(struct addr *a, const char *p, char **room)
 {
 	size_t at = p[0] == '\0', len = strnlen(p + at, UNIX_LEN - at);
 
+	LB_ASSERT(*room);
 	*a = (struct addr){ .family = AF_UNIX, .path = *room };
 	if (at && len)
 		a->abns = 2;

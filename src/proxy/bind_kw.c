@@ -255,9 +255,9 @@ static int parse_severity(
 	struct bind_conf *bc = obj;
 	const struct cfg_word *w = cfg_next(args);
 
-	for (uint8_t i = 0; i < LB_ARRAY_LEN(names); i++) {
+	for (unsigned i = 0; i < LB_ARRAY_LEN(names); i++) {
 		if (strcmp(w->str, names[i]) == 0) {
-			bc->cli_severity = i;
+			bc->cli_severity = (uint8_t)i;
 			return 0;
 		}
 	}

@@ -292,7 +292,7 @@ static int parse_set_var(
 
 	if (!v)
 		return cfg_error(p, NULL, "out of memory");
-	if (strncmp(w->str, "proc.", 5))
+	if (strncmp(w->str, "proc.", 5) != 0)
 		return cfg_error(p, w,
 			"only variables of the process can be set here, such as 'proc.%s'",
 			strchr(w->str, '.') ? strchr(w->str, '.') + 1 : w->str);

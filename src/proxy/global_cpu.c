@@ -127,7 +127,7 @@ static int parse_cpu_map(
 	struct global_conf *g = obj;
 	const struct cfg_word *w = cfg_next(args);
 	bool is_auto = strncmp(w->str, "auto:", 5) == 0;
-	struct range threads;
+	struct range threads = { 0 };
 	cpu_set_t set;
 
 	if (parse_threads(p, w, is_auto ? 5 : 0, &threads) < 0 || parse_cpus(p, args, &set) < 0)

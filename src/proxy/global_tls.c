@@ -72,7 +72,7 @@ static int parse_options(
 	while ((w = cfg_next(args))) {
 		if (is_among(options, LB_ARRAY_LEN(options), w->str))
 			continue;
-		if (strcmp(w->str, "ssl-min-ver") && strcmp(w->str, "ssl-max-ver"))
+		if (strcmp(w->str, "ssl-min-ver") != 0 && strcmp(w->str, "ssl-max-ver") != 0)
 			return cfg_error(p, w,
 				"'%s' is not a TLS option; expected one such as 'ssl-min-ver "
 				"TLSv1.2' or 'no-tls-tickets'",

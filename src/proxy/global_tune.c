@@ -65,7 +65,7 @@ static int parse_fixed(
 	const struct cfg_word *w = cfg_next(args);
 	unsigned i = 0;
 
-	while (i + 1 < LB_ARRAY_LEN(fixed) && strcmp(fixed[i].kw, kw->name))
+	while (i + 1 < LB_ARRAY_LEN(fixed) && strcmp(fixed[i].kw, kw->name) != 0)
 		i++;
 	for (unsigned v = 0; v < LB_ARRAY_LEN(fixed[i].values) && fixed[i].values[v]; v++) {
 		if (strcmp(w->str, fixed[i].values[v]) == 0)

@@ -278,7 +278,7 @@ static int parse_capture_header(
 {
 	const struct cfg_word *w;
 	struct slice name;
-	uint32_t len;
+	uint32_t len = 0;
 
 	if (!cfg_accept(args, "header"))
 		return cfg_error(p, cfg_last(args),
@@ -297,7 +297,7 @@ static int parse_capture_header(
 static int parse_capture_cookie(struct cfg_parser *p, struct proxy *px, struct cfg_args *args)
 {
 	const struct cfg_word *w = cfg_need(p, args, "the start of a cookie's name");
-	uint32_t len;
+	uint32_t len = 0;
 
 	if (!w || capture_len(p, args, UINT16_MAX, &len) < 0)
 		return -1;
@@ -329,7 +329,7 @@ static int parse_declare(
 	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
 	bool is_request;
-	uint32_t len;
+	uint32_t len = 0;
 
 	if (strcmp(w->str, "capture") != 0)
 		return cfg_error(p, w, "only captures can be declared, got '%s'", w->str);

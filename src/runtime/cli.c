@@ -241,17 +241,18 @@ static void apply_conf(struct cli_sock *s, const struct bind_conf *bc)
 
 static char *name_of(const struct bind_conf *bc)
 {
-	char text[ADDR_STRLEN + 8];
+	char text[ADDR_STRLEN], *name;
 	bool is_unix = bc->spec.kind == ADDR_UNIX || bc->spec.kind == ADDR_ABNS ||
 		       bc->spec.kind == ADDR_ABNSZ;
 
 	if (!is_unix && bc->spec.kind != ADDR_INET)
 		return strdup(bc->spec.text ? bc->spec.text : "fd");
-	addr_put_port(&bc->spec.addr, text + 5, sizeof(text) - 5);
+	addr_put_port(&bc->spec.addr, text, sizeof(text));
 	if (is_unix)
-		return strdup(text + 5);
-	memcpy(text, bc->spec.addr.family == AF_INET6 ? "ipv6@" : "ipv4@", 5);
-	return strdup(text);
+		return strdup(text);
+	if (asprintf(&name, "%s%s", bc->spec.addr.family == AF_INET6 ? "ipv6@" : "ipv4@", text) < 0)
+		return NULL;
+	return name;
 }
 
 static struct cli_sock *sock_new(const struct bind_conf *bc, bool is_master, const char **why)

@@ -198,7 +198,7 @@ static int by_name(const void *a, const void *b)
 
 static void list_svc(void)
 {
-	const char *names[32];
+	const char *names[32] = { NULL };
 	size_t n = 0;
 
 	LB_REGISTRY_FOREACH(service, it)

@@ -6,6 +6,8 @@
 #include <lb/observe/command.h>
 #include <lb/proxy/config.h>
 
+#include <inttypes.h>
+
 #include "stats_priv.h"
 
 /* --- limits --- */
@@ -96,12 +98,11 @@ static void run_show_pools(struct cmd_ctx *c)
 		uint64_t have = st[i].n_used + st[i].n_cached;
 
 		strbuf_printf(c->out,
-			"  - Pool %s (%zu bytes) : %llu allocated (%llu bytes), %llu used (~%llu "
-			"by thread "
-			"caches), %llu failures\n",
-			st[i].name, st[i].size, (unsigned long long)have,
-			(unsigned long long)(have * st[i].size), (unsigned long long)st[i].n_used,
-			(unsigned long long)st[i].n_cached, (unsigned long long)st[i].n_failed);
+			"  - Pool %s (%zu bytes) : %" PRIu64 " allocated (%" PRIu64
+			" bytes), %" PRIu64 " used (~%" PRIu64 " by thread caches), %" PRIu64
+			" failures\n",
+			st[i].name, st[i].size, have, have * st[i].size, st[i].n_used,
+			st[i].n_cached, st[i].n_failed);
 		all += have * st[i].size;
 		used += st[i].n_used * st[i].size;
 		cached += st[i].n_cached * st[i].size;

@@ -188,9 +188,8 @@ static void run_signal(int sig)
 static void signals_ready(struct watch *w, uint32_t events)
 {
 	struct signalfd_siginfo info;
-	ssize_t n;
 
-	while ((n = read(w->fd, &info, sizeof(info))) == (ssize_t)sizeof(info))
+	while (read(w->fd, &info, sizeof(info)) == (ssize_t)sizeof(info))
 		run_signal((int)info.ssi_signo);
 }
 

@@ -140,6 +140,7 @@ static struct server_set *set_new(struct proxy_rt *be)
 		return NULL;
 	}
 	set->algo = bc && bc->ops ? bc->ops : default_ops();
+	LB_ASSERT(set->algo);
 	for (uint32_t i = 0; i < set->n; i++)
 		set->total_weight += server_set_weight_of(set, bc, i);
 	if (set->algo->build && set->algo->build(set, bc, be) < 0) {

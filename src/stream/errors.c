@@ -55,21 +55,29 @@ static void insert(struct kept_error *e)
 	list_append(&at->node, &e->node); /* in front of at; at the end when at is the head */
 }
 
+static struct kept_error *find_same(const struct kept_error *e)
+{
+	struct kept_error *at;
+
+	list_for_each(at, &kept, node)
+		if (same(at, e))
+			return at;
+	return NULL;
+}
+
 /* Control: takes the place of the one before. */
 static void on_arrival(struct mail *m)
 {
 	struct capture_mail *cm = LB_CONTAINER_OF(m, struct capture_mail, mail);
-	struct kept_error *e, *tmp;
+	struct kept_error *before = find_same(&cm->e);
 
 	atomic_fetch_sub_explicit(&n_on_the_way, 1, memory_order_relaxed);
-	list_for_each_safe(e, tmp, &kept, node) {
-		if (!same(e, &cm->e))
-			continue;
-		list_del(&e->node);
-		kept_free(e);
-		free(LB_CONTAINER_OF(e, struct capture_mail, e));
-	}
 	insert(&cm->e);
+	if (!before)
+		return;
+	list_del(&before->node);
+	kept_free(before);
+	free(LB_CONTAINER_OF(before, struct capture_mail, e));
 }
 
 static const struct proxy *frontend_of(const struct endpoint *ep)

@@ -53,7 +53,7 @@ static void check_cycle(const uint32_t *w, uint32_t n, uint64_t start, double ma
 		}
 	}
 	for (uint32_t i = 0; i < n; i++)
-		assert_int_equal(count[i] * (total / sc.len), w[i]);
+		assert_int_equal(count[i] * total, w[i] * sc.len);
 	assert_true(worst < max_skew);
 	schedule_fini(&sc);
 	free(count);

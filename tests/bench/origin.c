@@ -28,11 +28,26 @@ struct client {
 	char req[REQ_MAX];
 };
 
+static struct client *clients[1 << 16]; /* by descriptor */
 static char body[PIECE + 512];
 static int epfd;
 
+static struct client *client_new(int fd)
+{
+	struct client *c;
+
+	if (fd < 0 || fd >= (int)(sizeof(clients) / sizeof(clients[0])))
+		return NULL;
+	c = calloc(1, sizeof(*c));
+	if (c)
+		c->fd = fd;
+	clients[fd] = c;
+	return c;
+}
+
 static void drop(struct client *c)
 {
+	clients[c->fd] = NULL;
 	close(c->fd);
 	free(c);
 }
@@ -111,12 +126,14 @@ static void accept_all(struct client *l)
 	int fd;
 
 	while ((fd = accept4(l->fd, NULL, NULL, SOCK_NONBLOCK)) >= 0) {
-		struct client *c = calloc(1, sizeof(*c));
+		struct client *c = client_new(fd);
 		struct epoll_event ev = { .events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET,
 			.data.ptr = c };
 
-		c->fd = fd;
-		epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev);
+		if (c)
+			epoll_ctl(epfd, EPOLL_CTL_ADD, fd, &ev);
+		else
+			close(fd);
 	}
 }
 
@@ -125,11 +142,14 @@ static void listen_on(int port)
 	struct sockaddr_in sa = { .sin_family = AF_INET,
 		.sin_port = htons((uint16_t)port),
 		.sin_addr = { htonl(INADDR_LOOPBACK) } };
-	struct client *l = calloc(1, sizeof(*l));
+	struct client *l = client_new(socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0));
 	struct epoll_event ev = { .events = EPOLLIN, .data.ptr = l };
 	int one = 1;
 
-	l->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	if (!l) {
+		perror("socket");
+		exit(1);
+	}
 	l->is_listener = 1;
 	setsockopt(l->fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	setsockopt(l->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));

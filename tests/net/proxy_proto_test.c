@@ -135,15 +135,19 @@ static void test_v1_refused(void **state)
 
 static void test_v1_length(void **state)
 {
+	static const char head[] = { 'P', 'R', 'O', 'X', 'Y', ' ', 'U', 'N', 'K', 'N', 'O', 'W',
+		'N', ' ' };
 	char text[200];
 	struct parsed r;
 
 	memset(text, 'x', sizeof(text));
-	memcpy(text, "PROXY UNKNOWN ", 14);
-	memcpy(text + 105, "\r\n", 2);
+	memcpy(text, head, sizeof(head));
+	text[105] = '\r';
+	text[106] = '\n';
 	assert_int_equal(parse(text, sizeof(text), &r), PP_V1_MAX);
-	memset(text + 105, 'x', 2);
-	memcpy(text + 106, "\r\n", 2);
+	text[105] = 'x';
+	text[106] = '\r';
+	text[107] = '\n';
 	assert_int_equal(parse(text, sizeof(text), &r), -EPROTO);
 	assert_int_equal(pp_parse(text, 105, &r.src, &r.dst, &r.is_local, &r.info), 0);
 	assert_int_equal(pp_parse(text, 106, &r.src, &r.dst, &r.is_local, &r.info), -EPROTO);
@@ -183,12 +187,11 @@ static void test_v2_tlvs(void **state)
 
 static void test_v2_many_tlvs(void **state)
 {
-	char data[16 + 12 + 40 * 3];
+	char data[16 + 12 + 40 * 3] = SIG "\x21\x11\x00\x84" V4_ADDRS;
 	struct parsed r;
 
-	memcpy(data, SIG "\x21\x11\x00\x84" V4_ADDRS, 28);
 	for (int i = 0; i < 40; i++)
-		memcpy(data + 28 + i * 3, "\xe0\x00\x00", 3);
+		data[28 + i * 3] = (char)0xe0; /* of no bytes */
 	assert_int_equal(parse(data, sizeof(data), &r), sizeof(data));
 	assert_int_equal(r.info->n_tlvs, 16);
 	free(r.info);

@@ -54,12 +54,13 @@ static void test_one_event_does_not_flicker(void **state)
 static void test_sums_over_workers(void **state)
 {
 	struct counter_set cs;
-	struct counters sum, *c = NULL;
+	struct counters sum, *c;
 
 	at_ms(30000);
 	assert_int_equal(counter_set_init(&cs), 0);
 	counters_sum(&cs, &sum);
 	assert_int_equal(sum.cum_sess, 0);
+	c = counters_mine(&cs);
 	for (unsigned i = 0; i < lb_n_workers; i++) {
 		lb_thread = &lb_threads[i];
 		c = counters_mine(&cs);

@@ -236,8 +236,8 @@ static void test_sample_and_global(void **state)
 	struct log_conf global = { 0 }, lc = { .use_global = true };
 	int in, out = open_pipe(&global, "sample 2,4:4 format raw local0", &in);
 
-	for (char c = 'a'; c < 'i'; c++) {
-		char text[2] = { c, '\0' };
+	for (int c = 'a'; c < 'i'; c++) {
+		char text[2] = { (char)c, '\0' };
 
 		log_send(&lc, &global, 6, slice_of(text), SLICE_NULL);
 	}

@@ -51,8 +51,10 @@ static void test_split(void **state)
 		n = cli_split(text, strlen(text), words, 5);
 		assert_int_equal(n, t[i].n);
 		for (int k = 0; k < n; k++) {
-			assert_string_equal(words[k].ptr, t[i].words[k]);
-			assert_int_equal(words[k].len, strlen(t[i].words[k]));
+			const char *want = t[i].words[k];
+
+			assert_true(want && slice_eq(words[k], slice_of(want)));
+			assert_int_equal(words[k].ptr[words[k].len], '\0');
 		}
 	}
 }
