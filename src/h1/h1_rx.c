@@ -228,6 +228,20 @@ static void strip_hop_fields(struct http_msg *m)
 		http_del_id(m, HDR_TE);
 }
 
+static bool can_read(const struct h1s *s)
+{
+	return s->c->conn->can_recv && !s->c->conn->is_eof && !s->c->conn->is_failed;
+}
+
+/* Whether recv() would have something to look at without another event. */
+static void note_more(struct h1s *s)
+{
+	if (s->rx != RX_DONE && s->rx != RX_BAD && (s->c->rx || can_read(s)))
+		s->ep.flags |= EP_F_RX_MORE;
+	else
+		s->ep.flags &= ~EP_F_RX_MORE;
+}
+
 void h1_rx_begin_body(struct h1s *s)
 {
 	struct http_msg *m = s->msg;
@@ -257,6 +271,7 @@ void h1_rx_begin_body(struct h1s *s)
 		s->ep.flags = (s->ep.flags | EP_F_IS_TUNNEL) & ~(EP_F_TX_DONE | EP_F_TX_END);
 		s->tx_body = BODY_TUNNEL;
 	}
+	note_more(s);
 }
 
 static bool is_interim(const struct http_msg *m)
@@ -389,11 +404,6 @@ static void input_ended(struct h1s *s)
 		s->ep.flags |= EP_F_ERROR;
 		s->ep.err = c->error;
 	}
-}
-
-static bool can_read(const struct h1s *s)
-{
-	return s->c->conn->can_recv && !s->c->conn->is_eof && !s->c->conn->is_failed;
 }
 
 static void note_end(struct h1s *s)
@@ -563,10 +573,7 @@ size_t h1_recv(struct endpoint *ep, struct bufq *q, size_t max)
 	default: break;
 	}
 	ep->body_in += n;
-	if (s->rx != RX_DONE && s->rx != RX_BAD && (s->c->rx || can_read(s)))
-		ep->flags |= EP_F_RX_MORE;
-	else
-		ep->flags &= ~EP_F_RX_MORE;
+	note_more(s);
 	return n;
 }
 
@@ -600,4 +607,5 @@ void h1_rx_tunnel(struct h1s *s)
 	s->is_tunnel = true;
 	s->keep = false;
 	s->ep.flags = (s->ep.flags & ~EP_F_EOM) | EP_F_IS_TUNNEL;
+	note_more(s); /* what was sent before the tunnel stood */
 }
