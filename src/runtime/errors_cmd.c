@@ -17,7 +17,7 @@ struct show_errors {
 /* One byte as it is shown. Return: characters at @dst[5]. */
 static unsigned put_byte(char *dst, unsigned char c)
 {
-	static const char hex[] = "0123456789abcdef";
+	static const char hex[] = "0123456789ABCDEF";
 	static const char from[] = "\t\n\r\033\\", to[] = "tnre\\";
 	const char *at = c ? strchr(from, c) : NULL;
 
