@@ -88,7 +88,7 @@ static int parse_description(
 
 	while ((w = cfg_next(args)))
 		strbuf_printf(&sb, "%s%s", sb.len ? " " : "", w->str);
-	g->description = sb.is_truncated ? NULL : arena_strdup(p->arena, sb.ptr);
+	g->description = sb.is_truncated ? NULL : arena_strdup(p->arena, sb.ptr ? sb.ptr : "");
 	strbuf_fini(&sb);
 	return g->description ? 0 : cfg_error(p, NULL, "out of memory");
 }
