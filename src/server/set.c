@@ -159,12 +159,13 @@ static void note_positions(struct server_set *set)
 		atomic_store_explicit(&set->v[i]->set_pos, i, memory_order_relaxed);
 }
 
-static void note_backend_state(struct proxy_rt *be, bool is_down)
+/* How it begins is no change. */
+static void note_backend_state(struct proxy_rt *be, bool is_down, bool is_first)
 {
 	if (is_down == be->is_down)
 		return;
 	if (is_down)
-		be->n_down++;
+		be->n_down += !is_first;
 	else
 		be->down_time_ms += (uint64_t)(now_ms() - be->last_change_ms);
 	be->is_down = is_down;
@@ -205,8 +206,10 @@ static void no_retry(struct proxy_rt *be)
 int server_set_publish(struct proxy_rt *be)
 {
 	struct server_set *set;
+	bool is_first;
 
 	LB_ASSERT_CONTROL();
+	is_first = !atomic_load_explicit(&be->set, memory_order_relaxed);
 	set = set_new(be);
 	if (!set) {
 		retry_later(be);
@@ -218,7 +221,7 @@ int server_set_publish(struct proxy_rt *be)
 	/* Loads may have changed between the build and now: the algorithm looks at each again. */
 	for (uint32_t i = 0; set->algo->load_changed && i < set->n; i++)
 		set->algo->load_changed(set, i);
-	note_backend_state(be, set->n == 0);
+	note_backend_state(be, set->n == 0, is_first);
 	return 0;
 }
 

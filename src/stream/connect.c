@@ -90,9 +90,9 @@ static enum step wait_for_slot(struct stream *s, struct server *srv)
 	if (r < 0)
 		return stream_error(s, 503, END_SRV_ABRT, FIN_QUEUE);
 	if (srv)
-		s->srv_queue_pos = s->pend.n_before + 1;
+		s->srv_queue_pos += s->pend.n_before + 1;
 	else
-		s->be_queue_pos = s->pend.n_before + 1;
+		s->be_queue_pos += s->pend.n_before + 1;
 	s->is_waiting_slot = true;
 	go(s, SP_QUEUE);
 	s->phase_deadline_ms = deadline_in(ms);
@@ -166,7 +166,7 @@ void stream_grant(struct pend_conn *pc)
 	}
 	choose(s, srv);
 	s->uses_server = true;
-	count_assigned(s, true);
+	count_assigned(s, false); /* it asked for its turn: nothing was balanced */
 	s->t.queue = stream_elapsed_ms(s);
 	s->phase_deadline_ms = TIME_NEVER;
 	s->has_slot = true;

@@ -276,7 +276,7 @@ static enum step request_broken(struct stream *s)
 {
 	bool is_bad = s->client->flags & EP_F_BAD_MSG;
 
-	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
+	STREAM_COUNT(s, ereq);
 	if (s->head_sent)
 		return finish(s, is_bad ? END_DENIED : END_CLI_ABRT, FIN_DATA);
 	return stream_error(s, is_bad ? s->client->bad_status : 400,

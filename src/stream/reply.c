@@ -88,7 +88,6 @@ static enum step send_head(struct stream *s, struct http_msg *res)
 	s->head_sent = true;
 	s->client_ms = now_ms();
 	s->status = res->status;
-	stream_count_response(s, res->status);
 	return go(s, SP_REPLY);
 }
 
@@ -110,7 +109,7 @@ enum step stream_answer(struct stream *s, const struct http_reply *r)
 	stream_release_server(
 		s, EP_ABORT); /* only now: the answer may quote the server's response */
 	if (e < 0) {
-		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->eint, 1);
+		STREAM_COUNT(s, eint);
 		http_msg_reset(res, true);
 		res->arena = &s->arena;
 		res->method = s->req ? s->req->method : METH_GET;
@@ -148,7 +147,7 @@ enum step stream_serve(struct stream *s, const struct service_kw *svc)
 	if (!res)
 		return give_up(s);
 	if (ops->start(&s->env, res, &s->applet_state) < 0) {
-		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->eint, 1);
+		STREAM_COUNT(s, eint);
 		return stream_error(s, 500, END_INTERNAL, FIN_REQ);
 	}
 	s->applet = ops;

@@ -10,24 +10,13 @@
 
 static enum step internal_error(struct stream *s)
 {
-	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->eint, 1);
-	if (s->be)
-		LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eint, 1);
+	STREAM_COUNT(s, eint);
 	return stream_error(s, 500, END_INTERNAL, FIN_REQ);
-}
-
-static void count_denied(struct stream *s)
-{
-	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->dreq, 1);
-	if (s->be)
-		LB_COUNT(&counters_mine(&s->be->rt->be_counters)->dreq, 1);
-	if (s->sess->is_counted_li)
-		LB_COUNT(&counters_mine(&s->sess->listener->counters)->dreq, 1);
 }
 
 static enum step close_rejected(struct stream *s)
 {
-	count_denied(s);
+	STREAM_COUNT(s, dreq);
 	stream_set_end(s, END_DENIED, FIN_REQ);
 	if (s->run.is_silent)
 		conn_silent_drop(s->client->conn);
@@ -64,7 +53,7 @@ enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on
 	uint16_t n_failed = s->run.n_failed_rewrites;
 
 	if (n_failed) {
-		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->wrew, n_failed);
+		stream_count(s, offsetof(struct counters, wrew), n_failed);
 		s->run.n_failed_rewrites = 0;
 	}
 	switch (v) {
@@ -73,13 +62,14 @@ enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on
 			s->phase_deadline_ms = now_ms() + s->run.delay_ms;
 		return STEP_WAIT;
 	case RULE_DENY:
-		count_denied(s);
+		STREAM_COUNT(s, dreq);
 		if (s->run.is_tarpit)
 			return begin_tarpit(s);
 		stream_set_end(s, END_DENIED, FIN_REQ);
 		return stream_answer(s, s->run.reply);
 	case RULE_REPLY:
-		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->intercepted, 1);
+		if (!s->be || s->be == s->fe)
+			LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->intercepted, 1);
 		stream_set_end(s, END_LOCAL, FIN_REQ);
 		if (s->run.service)
 			return stream_serve(s, s->run.service);
@@ -228,6 +218,8 @@ enum step phase_req_body_wait(struct stream *s)
 	}
 	s->has_body = true;
 	s->t.request = stream_elapsed_ms(s);
+	if (s->client->flags & EP_F_BAD_MSG || client_is_gone(s))
+		STREAM_COUNT(s, ereq);
 	if (s->client->flags & EP_F_BAD_MSG)
 		return stream_error(s, s->client->bad_status, END_DENIED, FIN_REQ);
 	if (client_is_gone(s))
@@ -406,7 +398,7 @@ enum step phase_req_switch(struct stream *s)
 	const struct proxy *be = choose_backend(s);
 
 	if (!be) {
-		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
+		STREAM_COUNT(s, ereq);
 		return stream_error(s, 503, END_SRV_ABRT, FIN_CONN);
 	}
 	if (s->is_http && be->mode != MODE_HTTP)

@@ -9,28 +9,6 @@
 
 #include <errno.h>
 
-void stream_count_response(struct stream *s, unsigned status)
-{
-	struct counters *sets[3] = { counters_mine(&s->fe->rt->fe_counters),
-		s->be ? counters_mine(&s->be->rt->be_counters) : NULL,
-		s->srv && s->response_seen ? counters_mine(&s->srv->counters) : NULL };
-
-	for (unsigned i = 0; i < LB_ARRAY_LEN(sets); i++) {
-		struct counters *c = sets[i];
-
-		if (!c)
-			continue;
-		switch (status / 100) {
-		case 1: LB_COUNT(&c->hrsp_1xx, 1); break;
-		case 2: LB_COUNT(&c->hrsp_2xx, 1); break;
-		case 3: LB_COUNT(&c->hrsp_3xx, 1); break;
-		case 4: LB_COUNT(&c->hrsp_4xx, 1); break;
-		case 5: LB_COUNT(&c->hrsp_5xx, 1); break;
-		default: LB_COUNT(&c->hrsp_other, 1);
-		}
-	}
-}
-
 static uint32_t retry_bit(unsigned status)
 {
 	switch (status) {
@@ -64,17 +42,14 @@ static enum step forward_interim(struct stream *s, struct http_msg *m)
 
 static enum step internal_error(struct stream *s)
 {
-	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->eint, 1);
-	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eint, 1);
-	LB_COUNT(&counters_mine(&s->srv->counters)->eint, 1);
+	STREAM_COUNT_RES(s, eint);
 	return stream_error(s, 502, END_INTERNAL, FIN_HEADERS);
 }
 
-static void count_denied(struct stream *s)
+static void count_rewrites(struct stream *s, unsigned n_failed)
 {
-	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->dresp, 1);
-	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->dresp, 1);
-	LB_COUNT(&counters_mine(&s->srv->counters)->dresp, 1);
+	if (n_failed)
+		stream_count_res(s, offsetof(struct counters, wrew), n_failed);
 }
 
 /* Runs one list over the response. STEP_WAIT with phase SP_DATA and is_in_list set: it has yielded.
@@ -91,7 +66,7 @@ static enum verdict run_list(struct stream *s, const struct rules *list, const s
 		s->run = (struct rule_run){ 0 };
 	v = rules_run(list, &s->env, &s->run);
 	s->is_in_list = v == RULE_YIELD;
-	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->wrew, s->run.n_failed_rewrites);
+	count_rewrites(s, s->run.n_failed_rewrites);
 	s->run.n_failed_rewrites = 0;
 	return v;
 }
@@ -100,15 +75,16 @@ static enum step verdict_step(struct stream *s, enum verdict v)
 {
 	switch (v) {
 	case RULE_DENY:
-		count_denied(s);
+		STREAM_COUNT_RES(s, dresp);
 		s->t.data = -1; /* its time is not told, as if none had come */
 		stream_set_end(s, END_DENIED, FIN_HEADERS);
 		return stream_answer(s, s->run.reply);
 	case RULE_REPLY:
+		s->t.data = -1;
 		stream_set_end(s, END_LOCAL, FIN_HEADERS);
 		return stream_answer(s, s->run.reply);
 	case RULE_REJECT:
-		count_denied(s);
+		STREAM_COUNT_RES(s, dresp);
 		stream_set_end(s, END_DENIED, FIN_HEADERS);
 		if (s->run.is_silent)
 			conn_silent_drop(s->client->conn);
@@ -155,7 +131,7 @@ int stream_after_response(struct stream *s, struct http_msg *res)
 		s->env.is_response = true;
 		if (rules_run(&px->http_after_res, &s->env, &run) == RULE_ERROR)
 			return -EINVAL;
-		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->wrew, run.n_failed_rewrites);
+		count_rewrites(s, run.n_failed_rewrites);
 	}
 	return 0;
 }
@@ -234,7 +210,7 @@ static bool buffer_response(struct stream *s)
 
 static enum step rejected(struct stream *s)
 {
-	count_denied(s);
+	STREAM_COUNT_RES(s, dresp);
 	stream_set_end(s, END_DENIED, s->is_http ? FIN_HEADERS : FIN_DATA);
 	s->is_rejected = !s->is_http;
 	return s->is_http ? stream_error(s, 502, END_DENIED, FIN_HEADERS) : go(s, SP_DONE);
@@ -286,6 +262,7 @@ enum step response_head(struct stream *s)
 		note_response(s, m);
 		if (stream_may_retry(s, retry_bit(m->status)))
 			return stream_retry(s);
+		stream_count_status(counters_mine(&s->srv->counters), m->status);
 		s->is_final_res = true;
 		bufq_clear(&s->kept);
 		s->res_caps =
@@ -295,6 +272,5 @@ enum step response_head(struct stream *s)
 	if (!response_inspect(s, &st) || !pass_rules(s, &st))
 		return st;
 	s->response_seen = true;
-	stream_count_response(s, m->status);
 	return send_response(s, m);
 }

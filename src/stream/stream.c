@@ -201,7 +201,7 @@ static enum step end_now(struct stream *s, enum stream_end end)
 static enum step client_timed_out(struct stream *s)
 {
 	if (s->is_http && !s->head_sent && !s->response_seen) {
-		LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
+		STREAM_COUNT(s, ereq);
 		return stream_error(s, 408, END_CLI_TOUT, fin_of(s));
 	}
 	return end_now(s, END_CLI_TOUT);
@@ -265,6 +265,9 @@ static enum step timed_out(struct stream *s)
 		stream_leave_queue(s);
 		if (s->is_waiting_slot) /* the grant overtook the timer */
 			return STEP_WAIT;
+		LB_COUNT(&counters_mine(&s->be->rt->be_counters)->econ, 1);
+		if (s->pend.server)
+			LB_COUNT(&counters_mine(&s->pend.server->counters)->econ, 1);
 		return stream_error(s, 503, END_SRV_TOUT, FIN_QUEUE);
 	case SP_TARPIT:
 	case SP_RETRY_WAIT: return phase_over ? STEP_NEXT : STEP_WAIT;
@@ -316,7 +319,6 @@ static enum step (*const phases[SP_N])(struct stream *) = {
 };
 
 static void stream_free(struct stream *s);
-static void account_bytes(struct stream *s);
 
 /*
  * A peer that takes bytes is alive. Muxes write on by themselves what the kernel did not take at
@@ -349,7 +351,7 @@ void stream_run(struct stream *s)
 	}
 	if (px_opt(s->fe, PO_CONTSTATS) && now_ms() - s->counted_ms >= CONTSTATS_MS) {
 		s->counted_ms = now_ms();
-		account_bytes(s);
+		stream_account_bytes(s);
 	}
 	note_writes(s);
 	arm_timer(s);
@@ -503,12 +505,11 @@ static enum stream_end bad_request_end(const struct endpoint *ep)
 static void begin_bad_request(struct stream *s)
 {
 	s->req = s->env.req = NULL;
-	LB_COUNT(&counters_mine(&s->fe->rt->fe_counters)->ereq, 1);
+	STREAM_COUNT(s, ereq);
 	s->client->flags |= EP_F_WANT_CLOSE;
 	if ((s->client->flags & EP_F_ABORTED) && !s->client->wire_in) {
 		/* It came and went without a word, and gets none. */
 		s->status = s->client->bad_status;
-		stream_count_response(s, s->status);
 		stream_set_end(s, bad_request_end(s->client), FIN_REQ);
 		stream_set_phase(s, SP_DONE);
 		return;
@@ -545,87 +546,6 @@ static int new_request(struct endpoint *ep)
 
 /* --- death --- */
 
-static void add_bytes(struct counters *c, const struct stream_counted *d)
-{
-	LB_COUNT(&c->bin, d->in);
-	LB_COUNT(&c->bout, d->out);
-	LB_COUNT(&c->reqbin, d->in);
-	LB_COUNT(&c->reqbout, d->srv_out);
-	LB_COUNT(&c->resbin, d->srv_in);
-	LB_COUNT(&c->resbout, d->out);
-}
-
-/* Adds what moved since the last call to the counters of all that the stream concerns. */
-static void account_bytes(struct stream *s)
-{
-	struct endpoint *ep = s->backend;
-	struct stream_counted now = { s->client->wire_in, s->client->wire_out,
-		s->server_in + (ep ? ep->wire_in : 0), s->server_out + (ep ? ep->wire_out : 0) };
-	struct stream_counted d = { now.in - s->counted.in, now.out - s->counted.out,
-		now.srv_in - s->counted.srv_in, now.srv_out - s->counted.srv_out };
-
-	s->counted = now;
-	s->bytes_in = now.in;
-	s->bytes_out = now.out;
-	add_bytes(counters_mine(&s->fe->rt->fe_counters), &d);
-	if (s->sess->is_counted_li)
-		add_bytes(counters_mine(&s->sess->listener->counters), &d);
-	if (s->be)
-		add_bytes(counters_mine(&s->be->rt->be_counters), &d);
-	if (s->srv)
-		add_bytes(counters_mine(&s->srv->counters), &d);
-	LB_COUNT(&process_mine()->bytes_out, d.out);
-	freq_add(&process_mine()->bytes_out_rate, (uint32_t)(d.out / 32));
-}
-
-static void add_times(struct counters *c, const struct stream *s)
-{
-	uint32_t q =
-		s->t.queue > s->t.request ? (uint32_t)(s->t.queue - LB_MAX(s->t.request, 0)) : 0;
-	uint32_t k = s->t.connect > s->t.queue ? (uint32_t)(s->t.connect - s->t.queue) : 0;
-	uint32_t d = s->t.data > s->t.connect ? (uint32_t)(s->t.data - s->t.connect) : 0;
-	uint32_t t = s->t.close > 0 ? (uint32_t)s->t.close : 0;
-
-	swrate_add(&c->qtime_sum, q);
-	swrate_add(&c->ctime_sum, k);
-	swrate_add(&c->rtime_sum, d);
-	swrate_add(&c->ttime_sum, t);
-	LB_COUNT(&c->n_times, 1);
-	counters_note_max(&c->qtime_max, q);
-	counters_note_max(&c->ctime_max, k);
-	counters_note_max(&c->rtime_max, d);
-	counters_note_max(&c->ttime_max, t);
-}
-
-static void account_end(struct stream *s)
-{
-	struct counters *be = s->be ? counters_mine(&s->be->rt->be_counters) : NULL;
-	struct counters *sv = s->srv ? counters_mine(&s->srv->counters) : NULL;
-
-	s->t.close = stream_elapsed_ms(s);
-	account_bytes(s);
-	if (s->end == END_CLI_ABRT || s->end == END_CLI_TOUT) {
-		if (be)
-			LB_COUNT(&be->cli_abrt, 1);
-		if (sv)
-			LB_COUNT(&sv->cli_abrt, 1);
-	} else if ((s->end == END_SRV_ABRT || s->end == END_SRV_TOUT) && s->fin >= FIN_DATA &&
-		   s->fin != FIN_QUEUE) {
-		if (be)
-			LB_COUNT(&be->srv_abrt, 1);
-		if (sv)
-			LB_COUNT(&sv->srv_abrt, 1);
-	}
-	if (sv && s->t.connect >= 0) {
-		add_times(sv, s);
-		if (be)
-			add_times(be, s);
-	}
-	if (s->is_counted_be)
-		counters_leave(be);
-	LB_COUNT(&process_mine()->cur_streams, -1);
-}
-
 static enum ep_detach client_detach(const struct stream *s)
 {
 	if (s->is_rejected || (s->client->flags & EP_F_TX_BLOCKED))
@@ -646,7 +566,7 @@ static void stream_free(struct stream *s)
 	struct endpoint *client = s->client;
 	enum ep_detach how;
 
-	account_end(s);
+	stream_account_end(s);
 	stream_log(s);
 	how = client_detach(s);
 	stream_release_server(s, s->end == END_NONE || s->end == END_LOCAL ? EP_KEEP : EP_ABORT);

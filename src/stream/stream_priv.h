@@ -92,7 +92,19 @@ size_t forward_response(struct stream *s);
 enum step response_head(struct stream *s);
 bool response_inspect(struct stream *s, enum step *st);
 int stream_after_response(struct stream *s, struct http_msg *res);
-void stream_count_response(struct stream *s, unsigned status);
+
+/* account.c */
+/* Adds to a counter (its offset) of the frontend, its listener, and the backend once it is chosen.
+ */
+void stream_count(struct stream *s, size_t counter, unsigned n);
+/* The same, and of the server: for what befalls a response. */
+void stream_count_res(struct stream *s, size_t counter, unsigned n);
+#define STREAM_COUNT(s, name)     stream_count(s, offsetof(struct counters, name), 1)
+#define STREAM_COUNT_RES(s, name) stream_count_res(s, offsetof(struct counters, name), 1)
+void stream_count_status(struct counters *c, unsigned status);
+/* Adds what moved since the last call to the counters of all that the stream concerns. */
+void stream_account_bytes(struct stream *s);
+void stream_account_end(struct stream *s);
 
 /* reply.c */
 enum step phase_reply(struct stream *s);
