@@ -124,6 +124,8 @@ static void start_exchange(struct h1c *c, struct h1s *s)
 
 static void fail_request(struct h1c *c, struct h1s *s, uint16_t status, uint32_t flags)
 {
+	if (c->rx) /* the part of a head that has come */
+		s->ep.wire_in += buf_len(c->rx);
 	s->rx = RX_BAD;
 	s->keep = false;
 	s->ep.flags |= EP_F_BAD_MSG | flags;

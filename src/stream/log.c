@@ -116,17 +116,26 @@ bool stream_log_asap(const struct stream *s)
 	return px_opt(s->fe, PO_LOGASAP) && !s->is_logged && s->fe->log_format;
 }
 
+/* A request that was none has the line of connections that fail. */
+static const struct logformat *format_of(const struct stream *s)
+{
+	bool is_bad = s->is_http && !s->req;
+
+	return is_bad && s->fe->error_log_format ? s->fe->error_log_format : s->fe->log_format;
+}
+
 void stream_log(struct stream *s)
 {
+	const struct logformat *lf = format_of(s);
 	int level;
 
-	if (s->is_logged || s->is_monitor || !s->fe->log_format)
+	if (s->is_logged || s->is_monitor || !lf)
 		return;
 	s->is_logged = true;
 	level = level_of(s);
 	if (!log_is_wanted(&s->fe->log, global_log(s), level))
 		return;
-	send_format(s->fe, global_log(s), &s->env, s->fe->log_format, level);
+	send_format(s->fe, global_log(s), &s->env, lf, level);
 	count_line(s->fe);
 }
 
