@@ -11,6 +11,8 @@
 
 #include <lb/core/base.h>
 
+#include <stdatomic.h>
+
 #define POOL_MAX 64 /* pools in the process; registration asserts it */
 
 struct pool {
@@ -25,6 +27,21 @@ struct pool {
 	struct pool var = { .name = (name_), .size = (size_), .keep = (keep_) }; \
 	LB_REGISTER(pool, var)
 
+struct free_obj {
+	struct free_obj *next;
+};
+
+/* One pool's objects at rest in one thread. What takes or gives one writes two words. */
+struct pool_cache {
+	struct free_obj *first; /* [owner] */
+	uint32_t room;          /* how many more fit; this thread writes, others peek */
+	uint32_t n_fail;        /* likewise */
+	int64_t n_held; /* from the system, less what went back; likewise, may be negative */
+};
+
+extern __thread struct pool_cache pool_caches[POOL_MAX + 1];
+extern atomic_uint pools_fail_percent; /* relaxed */
+
 struct pool_stats {
 	const char *name;
 	size_t size;
@@ -33,8 +50,36 @@ struct pool_stats {
 
 /* Gives every registered pool its id. Once, before threads. Sizes may be set before (buffers). */
 void pools_init(void);
-void *pool_alloc(struct pool *pool); /* NULL when memory is out; not cleared */
-void pool_free(struct pool *pool, void *obj);
+void *pool_alloc_slow(struct pool *pool);
+void pool_free_slow(struct pool *pool, void *obj);
+
+/* NULL when memory is out; not cleared */
+static inline void *pool_alloc(struct pool *pool)
+{
+	struct pool_cache *c = &pool_caches[pool->id];
+	struct free_obj *obj = c->first;
+
+	if (LB_UNLIKELY(!obj || atomic_load_explicit(&pools_fail_percent, memory_order_relaxed)))
+		return pool_alloc_slow(pool);
+	c->first = obj->next;
+	LB_COUNT(&c->room, 1);
+	return obj;
+}
+
+static inline void pool_free(struct pool *pool, void *obj)
+{
+	struct pool_cache *c = &pool_caches[pool->id];
+	struct free_obj *f = obj;
+
+	if (LB_UNLIKELY(!obj || !c->room)) {
+		pool_free_slow(pool, obj);
+		return;
+	}
+	f->next = c->first;
+	c->first = f;
+	LB_COUNT(&c->room, -1);
+}
+
 void pool_release(struct pool *pool, void *obj); /* to the system at once; any thread */
 void pools_flush_thread(void);                   /* empties this thread's caches */
 /* Sums over threads; statistics, relaxed. Return: number of pools. */
