@@ -165,6 +165,27 @@ int process_load(struct cfg_parser *p)
 	return cfg_verdict(p->diag);
 }
 
+static bool has_listener(const struct config *c)
+{
+	if (c->global.n_stats_sockets || lb_process.n_master_binds)
+		return true;
+	for (unsigned i = 0; i < c->n_proxies; i++) {
+		if (!c->proxies[i]->disabled && c->proxies[i]->n_binds)
+			return true;
+	}
+	return false;
+}
+
+int process_check_listeners(struct cfg_parser *p, const struct config *c)
+{
+	if (has_listener(c))
+		return 0;
+	cfg_say(p, CFG_ERROR, NULL, NULL,
+		"there is nothing to listen on: no 'bind' line in an enabled frontend or "
+		"listen section");
+	return -1;
+}
+
 /* --- what a reload cannot change --- */
 
 /* The last line of the global section that begins with @name; NULL when there is none. */

@@ -100,7 +100,7 @@ static int load_and_activate(struct cfg_parser *p, struct config *c, struct strb
 
 	if (process_load(p) < 0)
 		return -1;
-	if (process_check_fixed(p, &old->global) < 0)
+	if (process_check_fixed(p, &old->global) < 0 || process_check_listeners(p, c) < 0)
 		return -1;
 	limits_save(&limits);
 	if (limits_apply(p, c) < 0 || process_activate(p, c, summary) < 0) {

@@ -46,6 +46,8 @@ void args_free(struct process_args *a);
 /* Reads and resolves into @p->config. 0 or -1 (in @p->diag). */
 int process_load(struct cfg_parser *p);
 struct cfg_parser process_parser(struct config *c, struct cfg_diag *diag);
+/* A process that nobody can reach is of no use: reported. 0 or -1. */
+int process_check_listeners(struct cfg_parser *p, const struct config *c);
 /* Reports each setting that differs from the generation in force and cannot change. 0 or -1. */
 int process_check_fixed(struct cfg_parser *p, const struct global_conf *now);
 

@@ -138,17 +138,6 @@ static int fail_init(struct cfg_parser *p, const char *what, int err)
 	return -1;
 }
 
-static bool has_listener(const struct config *c)
-{
-	if (c->global.n_stats_sockets || lb_process.n_master_binds)
-		return true;
-	for (unsigned i = 0; i < c->n_proxies; i++) {
-		if (!c->proxies[i]->disabled && c->proxies[i]->n_binds)
-			return true;
-	}
-	return false;
-}
-
 /* Only the first node's CPUs, when the file asks for it and nobody else has chosen. */
 static void use_first_node(const struct global_conf *g)
 {
@@ -257,12 +246,8 @@ static int start(struct cfg_parser *p, struct config *c)
 	const struct global_conf *g = &c->global;
 	int r;
 
-	if (!has_listener(c)) {
-		cfg_say(p, CFG_ERROR, NULL, NULL,
-			"there is nothing to listen on: no 'bind' line in an enabled frontend or "
-			"listen section");
+	if (process_check_listeners(p, c) < 0)
 		return -1;
-	}
 	if (g->daemon && daemonise(p) < 0)
 		return -1;
 	use_first_node(g);
