@@ -157,6 +157,25 @@ static void init_template(struct bind_conf *bc, struct cfg_parser *p, struct pro
 	bc->cli_level = 2; /* operator */
 }
 
+/* What does nothing on a socket of the other kind would lull its author. */
+static int check_fit(struct cfg_parser *p, const struct cfg_word *w, bool is_cli)
+{
+	static const char *const of_traffic[] = { "cc", "defer-accept", "maxconn", "mss", "nice",
+		"process", "proto", "shards", "tcp-ut", "tfo", "thread", "transparent" };
+	static const char *const of_commands[] = { "expose-fd", "level", "severity-output" };
+	const char *const *names = is_cli ? of_traffic : of_commands;
+	size_t n = is_cli ? LB_ARRAY_LEN(of_traffic) : LB_ARRAY_LEN(of_commands);
+
+	if (is_cli && strcmp(w->str, "accept-proxy") == 0)
+		return cfg_error(p, w, "a stats socket reads no PROXY header: remove '%s'", w->str);
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(w->str, names[i]) == 0)
+			cfg_warn(p, w, "'%s' has no effect on a %s%s", w->str,
+				is_cli ? "stats socket" : "bind line, only on a stats socket",
+				is_cli && i == 2 ? "; use 'stats maxconn'" : "");
+	return 0;
+}
+
 int bind_parse_line(struct cfg_parser *p, struct proxy *fe, struct cfg_args *args, bool is_cli,
 	struct bind_conf ***list, unsigned *n)
 {
@@ -169,8 +188,13 @@ int bind_parse_line(struct cfg_parser *p, struct proxy *fe, struct cfg_args *arg
 	if (!addr)
 		return -1;
 	init_template(&tmpl, p, fe, is_cli);
-	while (!bad && cfg_left(args))
+	while (!bad && cfg_left(args)) {
+		const struct cfg_word *option = cfg_peek(args);
+
 		bad = cfg_dispatch(p, CFG_BIND, 0, &tmpl, args);
+		if (!bad)
+			bad = check_fit(p, option, is_cli);
+	}
 	bad |= add_addresses(p, addr, is_cli, &tmpl, list, n);
 	if (!bad && tmpl.id && *n - old_n > 1)
 		bad = cfg_error(

@@ -174,6 +174,9 @@ static int bind_inet(
 	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
 	if (ss->ss_family == AF_INET6 && (bc->v6only || bc->v4v6))
 		setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6only, sizeof(v6only));
+	if (bc->interface && setsockopt(fd, SOL_SOCKET, SO_BINDTODEVICE, bc->interface,
+				     strlen(bc->interface) + 1) < 0)
+		return -1;
 	r = bind(fd, (const struct sockaddr *)ss, len);
 	if (r < 0 && (errno != EADDRINUSE || !listener_shares_ports))
 		return r;
