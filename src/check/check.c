@@ -36,12 +36,31 @@ static int32_t full_health(const struct check *c)
 /* What the server module shows of it. */
 static void show(struct check *c)
 {
-	c->server->health = (struct srv_health){
-		.is_enabled = !c->is_paused,
-		.health = c->health,
-		.rise = c->rise,
-		.fall = c->fall,
-	};
+	struct srv_health *h = &c->server->health;
+
+	h->rise = c->rise;
+	h->fall = c->fall;
+	h->health = c->health;
+	h->is_enabled = !c->is_paused;
+}
+
+/* Both as text, byte by byte: the last one is always NUL. */
+static void set_desc(struct check *c, const char *text)
+{
+	for (size_t i = 0; i < CHECK_DESC_SIZE - 1; i++) {
+		atomic_store_explicit(&c->desc[i], text[i], memory_order_relaxed);
+		if (!text[i])
+			break;
+	}
+}
+
+void check_get_desc(const struct check *c, char dst[CHECK_DESC_SIZE])
+{
+	for (size_t i = 0; i < CHECK_DESC_SIZE; i++) {
+		dst[i] = atomic_load_explicit(&c->desc[i], memory_order_relaxed);
+		if (!dst[i])
+			break;
+	}
 }
 
 /* --- schedule --- */
@@ -182,12 +201,15 @@ static void put_quoted(struct strbuf *sb, const char *text)
 /* "reason: Layer7 wrong status, code: 500, info: "x", check duration: 1ms" */
 static void put_reason(const struct check *c, struct strbuf *sb)
 {
+	char desc[CHECK_DESC_SIZE];
+
+	check_get_desc(c, desc);
 	strbuf_printf(sb, "reason: %s", check_status_text(c->status));
 	if (c->code)
 		strbuf_printf(sb, ", code: %u", c->code);
-	if (c->desc[0]) {
+	if (desc[0]) {
 		strbuf_adds(sb, ", info: ");
-		put_quoted(sb, c->desc);
+		put_quoted(sb, desc);
 	}
 	strbuf_printf(sb, ", check duration: %ums", c->duration_ms);
 }
@@ -253,11 +275,16 @@ static void take_result(struct check *c, int result)
 		server_set_op(c->server, SRV_RUNNING, sb.len ? area : NULL);
 }
 
+static void after_grace(struct rcu_head *head)
+{
+	free(LB_CONTAINER_OF(head, struct check, rcu));
+}
+
 static void free_check(struct check *c)
 {
 	timer_cancel(this_wheel(), &c->timer);
 	script_unref(&c->script);
-	free(c);
+	call_rcu(&c->rcu, after_grace);
 }
 
 static bool is_current(const struct check *c, const struct check_run *r)
@@ -283,7 +310,7 @@ void check_verdict(struct mail *m)
 		c->status = (uint8_t)r->status;
 		c->code = r->code;
 		c->duration_ms = r->duration_ms;
-		memcpy(c->desc, r->desc, sizeof(c->desc));
+		set_desc(c, r->desc);
 		take_result(c, result);
 	}
 	if (c->is_enabled && c->timer.slot_ms == TIME_NEVER)
@@ -409,7 +436,7 @@ static void drop(struct server *s)
 	if (!c)
 		return;
 	s->check = NULL;
-	s->health = (struct srv_health){ 0 };
+	s->health.is_enabled = false;
 	timer_cancel(this_wheel(), &c->timer);
 	if (c->run)
 		c->is_stopping = true;

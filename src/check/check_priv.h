@@ -58,8 +58,6 @@ enum run_state {
 	RUN_DONE
 };
 
-#define CHECK_DESC_SIZE 128
-
 struct check_run {
 	struct mail mail;            /* to the worker, then back */
 	struct server *server;       /* holds a reference */
@@ -67,9 +65,9 @@ struct check_run {
 	struct check_script *script; /* holds a reference; NULL: connect only */
 	struct thread *thread;
 	uint32_t seq;
-	uint16_t epoch; /* the server's conn_epoch: tells whether its address changed meanwhile */
-	struct addr addr;                           /* to connect to; family 0: the server's own */
-	uint16_t port;                              /* 0: the server's own */
+	uint16_t epoch;   /* the server's conn_epoch: tells whether its address changed meanwhile */
+	struct addr addr; /* to connect to; family 0: the server's own */
+	uint16_t port;    /* 0: the server's own */
 	uint8_t proxy_version;                      /* PROXY header to begin with; 0: none */
 	uint32_t connect_ms, total_ms, response_ms; /* response_ms 0: total_ms covers all */
 	struct strbuf out;                          /* what to send */

@@ -160,8 +160,9 @@ static const enum check_status check_states[] = { CHK_HANA, CHK_SOCKERR, CHK_L4O
 
 static int srv_check_status(const struct server *s)
 {
-	return s && s->check ? (int)atomic_load_explicit(&s->check->status, memory_order_relaxed)
-			     : -1;
+	const struct check *c = s ? s->check : NULL;
+
+	return c ? c->status : -1;
 }
 
 static bool has_check(const struct promex *p)

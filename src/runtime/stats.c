@@ -285,7 +285,7 @@ static uint32_t server_down_seconds(const struct server *s)
 static void set_check(struct stat_row *r, const struct server *s, const struct check *k)
 {
 	enum check_status st = atomic_load_explicit(&k->status, memory_order_relaxed);
-	char text[24];
+	char text[24], desc[CHECK_DESC_SIZE];
 
 	set_u64(r, ST_CHKFAIL, k->n_failed);
 	set_u64(r, ST_CHKDOWN, s->n_down_trans);
@@ -302,7 +302,8 @@ static void set_check(struct stat_row *r, const struct server *s, const struct c
 	if (k->code)
 		set_u32(r, ST_CHECK_CODE, k->code);
 	set_u64(r, ST_CHECK_DURATION, k->duration_ms);
-	set_text(r, ST_LAST_CHK, k->desc);
+	check_get_desc(k, desc);
+	set_text(r, ST_LAST_CHK, desc);
 }
 
 static void set_limits(struct stat_row *r, const struct server *s, const struct server_conf *sc)
@@ -334,6 +335,7 @@ static void set_server_state(
 	struct stat_row *r, const struct server *s, const struct server_conf *sc)
 {
 	const struct srv_addr *a = atomic_load(&((struct server *)s)->addr);
+	const struct check *check = atomic_load(&((struct server *)s)->check);
 	char text[128];
 
 	set_text(r, ST_STATUS, server_status_text(s, text, sizeof(text)));
@@ -345,8 +347,8 @@ static void set_server_state(
 	set_addr(r, a ? &a->addr : &sc->addr.addr);
 	set_str(r, ST_COOKIE, sc->cookie);
 	set_str(r, ST_TRACKED, sc->track);
-	if (s->check && sc->check && sc->check->enabled)
-		set_check(r, s, s->check);
+	if (check && sc->check && sc->check->enabled)
+		set_check(r, s, check);
 }
 
 void stat_fill_server(struct stat_row *r, const struct proxy *px, const struct server_conf *sc)

@@ -134,10 +134,22 @@ unsigned server_throttle_pct(const struct server *s)
 	return (unsigned)LB_MAX(100 * elapsed / conf->slowstart_ms, 1);
 }
 
+/* Whose checks tell its health. */
+static const struct server *root_of(const struct server *s)
+{
+	const struct server *to;
+
+	for (int depth = 0; depth < 64 && (to = s->tracked); depth++)
+		s = to;
+	return s;
+}
+
 static const char *maint_text(const struct server *s, char *dst, size_t size)
 {
-	if ((s->admin & SRV_ADM_IMAINT) && s->tracked) {
-		snprintf(dst, size, "MAINT (via %s/%s)", s->tracked->be->name, s->tracked->name);
+	const struct server *to = s->tracked;
+
+	if ((s->admin & SRV_ADM_IMAINT) && to) {
+		snprintf(dst, size, "MAINT (via %s/%s)", to->be->name, to->name);
 		return dst;
 	}
 	return s->admin & SRV_ADM_RMAINT ? "MAINT (resolution)" : "MAINT";
@@ -154,12 +166,8 @@ static const char *with_health(const char *word, const struct srv_health *h, cha
 
 const char *server_status_text(const struct server *s, char *dst, size_t size)
 {
-	const struct server *root = s;
-	const struct srv_health *h;
+	const struct srv_health *h = &root_of(s)->health;
 
-	for (int depth = 0; root->tracked && depth < 64; depth++)
-		root = root->tracked;
-	h = &root->health;
 	if (s->admin & SRV_ADM_MAINT)
 		return maint_text(s, dst, size);
 	if (s->op_state == SRV_STOPPING)

@@ -6,7 +6,10 @@
 #ifndef LB_CHECK_CHECK_H
 #define LB_CHECK_CHECK_H
 
+#include <lb/core/rcu.h>
 #include <lb/server/server.h>
+
+#define CHECK_DESC_SIZE 128
 
 enum check_status { /* names as in the CSV's check_status */
 	CHK_UNKNOWN,
@@ -67,24 +70,29 @@ struct check_conf {
 struct check_script; /* what to send and expect; counted, since runs outlive generations */
 struct check_run;    /* a check in progress */
 
-struct check { /* the living one, of a server; control thread but for what is atomic */
+/*
+ * The living one, of a server: the control thread's. What is [atomic] is read for metrics on
+ * workers too, each as a number of its own; it is freed a grace period after it has left its
+ * server.
+ */
+struct check {
 	struct server *server;        /* borrowed */
 	_Atomic(uint8_t) status;      /* last result: enum check_status */
 	_Atomic(uint8_t) last_status; /* before it */
 	bool is_enabled;              /* neither 'disable health' nor maintenance */
 	bool is_paused;               /* 'disable health' */
 	bool is_stopping;             /* to be freed when the run in progress is back */
-	int32_t health;               /* 0..rise + fall - 1 */
-	uint32_t rise, fall;
+	_Atomic(int32_t) health;      /* 0..rise + fall - 1 */
+	atomic_uint rise, fall;
 	uint32_t inter_ms, fastinter_ms, downinter_ms;
-	uint16_t code;         /* HTTP status of the last one; 0 none */
-	uint32_t duration_ms;  /* of the last one */
-	uint64_t n_failed;     /* chkfail */
-	char desc[128];        /* last_chk text */
-	struct thread *thread; /* [const] the worker that runs it */
+	_Atomic(uint16_t) code;              /* HTTP status of the last one; 0 none */
+	atomic_uint duration_ms;             /* of the last one */
+	_Atomic(uint64_t) n_failed;          /* chkfail */
+	_Atomic(char) desc[CHECK_DESC_SIZE]; /* last_chk text; readers may meet half of the next */
+	struct thread *thread;               /* [const] the worker that runs it */
 	/* in progress; the worker's until its verdict comes. NULL: none */
 	struct check_run *run;
-	bool is_running; /* there is one (the CSV's "* " before check_status) */
+	atomic_bool is_running; /* there is one (the CSV's "* " before check_status) */
 	/* verdicts of runs begun before the last change are dropped */
 	uint32_t seq;
 	struct check_script *script; /* holds a reference; NULL: connect only */
@@ -97,7 +105,11 @@ struct check { /* the living one, of a server; control thread but for what is at
 	/* what the file said: a reload that says the same leaves addr alone */
 	struct addr file_addr;
 	uint16_t file_port;
+	struct rcu_head rcu;
 };
+
+/* Its text, to @dst. Thread: any. */
+void check_get_desc(const struct check *c, char dst[CHECK_DESC_SIZE]);
 
 static inline bool check_is_running(const struct check *c)
 {

@@ -36,16 +36,17 @@ struct proxy_rt {
 	_Atomic(struct server_set *) set; /* [rcu] NULL for pure frontends */
 	bool allbackups;                  /* [control] option allbackups */
 	bool id_is_forced;                /* [control] 'id' was given */
-	struct list servers;           /* [control] struct server, in order of the configuration */
-	uint32_t n_servers;            /* [control] */
-	int64_t last_change_ms;        /* [control] backend up/down */
-	uint64_t down_time_ms, n_down; /* [control] */
-	bool is_down;                  /* [control] no usable server left */
-	bool set_is_outdated;          /* [control] memory was out: retry_publish is set */
-	struct timer retry_publish;    /* [control] */
-	struct list node;              /* [control] all living ones */
-	struct proxy_rt *hash_next;    /* [control] */
-	struct rcu_head rcu;           /* before it is freed */
+	struct list servers; /* [control] struct server, in order of the configuration */
+	uint32_t n_servers;  /* [control] */
+	/* [atomic] control writes: when it went up or down, for how long before, how often */
+	_Atomic(int64_t) last_change_ms;
+	_Atomic(uint64_t) down_time_ms, n_down;
+	atomic_bool is_down;        /* no usable server left */
+	bool set_is_outdated;       /* [control] memory was out: retry_publish is set */
+	struct timer retry_publish; /* [control] */
+	struct list node;           /* [control] all living ones */
+	struct proxy_rt *hash_next; /* [control] */
+	struct rcu_head rcu;        /* before it is freed */
 	struct mail free_mail;
 	atomic_uint n_fe_conns LB_CACHE_ALIGNED; /* [atomic] connections: maxconn of the frontend */
 	pthread_spinlock_t queue_lock LB_CACHE_ALIGNED;

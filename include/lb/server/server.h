@@ -77,11 +77,12 @@ struct srv_addr {         /* published by RCU; replaced when an operator or a re
 	char path[];
 };
 
-/* What the health check knows and the status text shows; the check module keeps it. */
+/* What the health check knows and the status text shows; the check module keeps it. [atomic]
+ * control writes, metrics are read on workers; each is a number of its own. */
 struct srv_health {
-	bool is_enabled; /* a check is configured and not switched off */
-	int32_t health;  /* 0..rise + fall - 1 */
-	uint32_t rise, fall;
+	atomic_bool is_enabled;  /* a check is configured and not switched off */
+	_Atomic(int32_t) health; /* 0..rise + fall - 1 */
+	atomic_uint rise, fall;
 };
 
 struct idle_slots; /* idle connections of one worker, see idle.h */
@@ -116,19 +117,20 @@ struct server {
 	bool addr_changed, weight_changed, maxconn_changed;
 	/* [atomic] no longer in the configuration; control writes */
 	atomic_bool is_dead;
-	uint16_t n_logged;                     /* [control] state lines in the current window */
-	uint32_t n_unlogged;                   /* [control] kept back in it */
-	int64_t log_window_ms;                 /* [control] when the window began */
-	struct srv_health health;              /* [control] */
-	int64_t last_change_ms, down_since_ms; /* [control] */
-	uint64_t down_time_ms;                 /* [control] total before the current one */
-	uint64_t n_down_trans;                 /* [control] chkdown */
-	struct check *check;                   /* [control] health check; NULL */
+	uint16_t n_logged;     /* [control] state lines in the current window */
+	uint32_t n_unlogged;   /* [control] kept back in it */
+	int64_t log_window_ms; /* [control] when the window began */
+	struct srv_health health;
+	/* [atomic] control writes: times, and totals before the current one */
+	_Atomic(int64_t) last_change_ms, down_since_ms;
+	_Atomic(uint64_t) down_time_ms;
+	_Atomic(uint64_t) n_down_trans; /* chkdown */
+	_Atomic(struct check *) check;  /* [rcu] health check; NULL */
 	/* [control] servers that track this one, by track_node */
 	struct list trackers;
-	struct server *tracked; /* [control] borrowed; NULL: none */
-	struct list track_node; /* [control] */
-	struct timer warmup;    /* [control] slow start */
+	_Atomic(struct server *) tracked; /* [rcu] borrowed; NULL: none */
+	struct list track_node;           /* [control] */
+	struct timer warmup;              /* [control] slow start */
 	/* load: [atomic], written by every worker that uses the server */
 	atomic_uint n_active LB_CACHE_ALIGNED; /* streams on it now: leastconn, maxconn; scur */
 	atomic_uint n_active_max;
