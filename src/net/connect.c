@@ -65,6 +65,18 @@ static void set_socket_options(int fd, int family, const struct connect_opts *o)
 		set_int(fd, IPPROTO_IPV6, IPV6_TCLASS, (int)o->tos);
 }
 
+int conn_check_cc(const char *name)
+{
+	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), err = errno;
+
+	if (fd < 0)
+		return -err;
+	err = setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) < 0 ? errno
+											     : 0;
+	close(fd);
+	return -err;
+}
+
 static int bind_port_range(int fd, struct addr src, const struct connect_opts *o)
 {
 	static __thread uint32_t turn;

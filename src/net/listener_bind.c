@@ -42,7 +42,7 @@ static void set_tcp_options(int fd, const struct bind_conf *bc)
 	if (bc->tcp_ut_ms)
 		set_int(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, (int)bc->tcp_ut_ms);
 	if (bc->mss)
-		set_int(fd, IPPROTO_TCP, TCP_MAXSEG, bc->mss < 0 ? -bc->mss : bc->mss);
+		set_int(fd, IPPROTO_TCP, TCP_MAXSEG, bc->mss);
 	if (bc->tfo)
 		set_int(fd, IPPROTO_TCP, TCP_FASTOPEN,
 			(int)(bc->backlog ? bc->backlog : DEFAULT_BACKLOG));
@@ -264,7 +264,7 @@ static void refresh_tcp(int fd, const struct bind_conf *bc)
 		TCP_FASTOPEN, TCP_DEFER_ACCEPT, TCP_CONGESTION, TCP_NOTSENT_LOWAT };
 	int like = socket(bc->spec.addr.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-	set_int(fd, IPPROTO_TCP, TCP_MAXSEG, bc->mss < 0 ? -bc->mss : bc->mss);
+	set_int(fd, IPPROTO_TCP, TCP_MAXSEG, bc->mss);
 	if (like < 0)
 		return;
 	set_tcp_options(like, bc);

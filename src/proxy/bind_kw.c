@@ -10,6 +10,10 @@
 
 #define OFF(field) offsetof(struct bind_conf, field)
 
+/* what Linux takes: TCP_MIN_MSS, MAX_TCP_WINDOW */
+#define MSS_MIN 88
+#define MSS_MAX 32767
+
 /* --- owner and mode of unix sockets --- */
 
 static int parse_user(
@@ -61,11 +65,34 @@ static int parse_mss(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct bind_conf *bc = obj;
+	const struct cfg_word *w = cfg_next(args);
 	int64_t mss;
 
-	if (cfg_int(p, cfg_next(args), -65535, 65535, &mss) < 0)
+	if (cfg_int(p, w, -65535, MSS_MAX, &mss) < 0)
 		return -1;
+	if (mss < 0)
+		return cfg_error(p, w,
+			"segments cannot be made smaller by so much: Linux fixes their size before "
+			"a "
+			"connection is accepted; give the size itself, such as 'mss 1400'");
+	if (mss < MSS_MIN)
+		return cfg_error(p, w, "expected a segment size from %d to %d, got '%s'", MSS_MIN,
+			MSS_MAX, w->str);
 	bc->mss = (int32_t)mss;
+	return 0;
+}
+
+static int parse_cc(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct bind_conf *bc = obj;
+	const struct cfg_word *w = cfg_next(args);
+	int err = conn_check_cc(w->str);
+
+	if (err < 0)
+		cfg_warn(p, w,
+			"congestion control '%s' cannot be had, the system's default is used: %s",
+			w->str, strerror(-err));
+	bc->cc = err < 0 ? NULL : w->str;
 	return 0;
 }
 
@@ -305,13 +332,12 @@ static const struct cfg_kw bind_kws[] = {
 	UINT("id", id, 1, INT32_MAX, "number of the socket in statistics"),
 	UINT("maxconn", maxconn, 0, INT32_MAX, "most connections of this socket at a time; 0: no limit of its own"),
 	UINT("uid", unix_uid, 0, UINT32_MAX - 1, "owner of a unix socket, by number"),
-	{ .name = "cc", .scope = CFG_BIND, .type = CFG_T_STRING, .min_args = 1, .max_args = 1,
-	  .offset = OFF(cc), .usage = "cc <algorithm>", .help = "TCP congestion control", .flags = "+1" },
 	{ .name = "name", .scope = CFG_BIND, .type = CFG_T_STRING, .min_args = 1, .max_args = 1,
 	  .offset = OFF(name), .usage = "name <name>", .help = "name of the socket in statistics", .flags = "+1" },
 	{ .name = "tcp-ut", .scope = CFG_BIND, .type = CFG_T_DURATION, .min_args = 1, .max_args = 1,
 	  .offset = OFF(tcp_ut_ms), .default_us = 1000, .max = INT32_MAX, .usage = "tcp-ut <time>",
 	  .help = "how long sent data may stay unacknowledged", .flags = "+1" },
+	FN("cc", parse_cc, "<algorithm>", "TCP congestion control"),
 	FN("expose-fd", parse_expose_fd, "listeners", "let a process that takes over ask for the listening sockets"),
 	FN("group", parse_group, "<group>", "group of a unix socket"),
 	FN("interface", parse_interface, "<name>", "take connections from this interface only"),

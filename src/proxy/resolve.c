@@ -54,7 +54,9 @@ static void derive_binds(struct proxy *px)
 		bc->nolinger = px_opt(px, PO_NOLINGER);
 		bc->smart_accept = px_opt(px, PO_SMART_ACCEPT);
 		if (!bc->backlog)
-			bc->backlog = px->backlog ? px->backlog : px->maxconn;
+			bc->backlog = px->backlog   ? px->backlog
+				      : bc->maxconn ? bc->maxconn
+						    : px->maxconn;
 	}
 }
 

@@ -38,6 +38,20 @@ static int parse_enabled(
 	return 0;
 }
 
+static int parse_cc(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct server_conf *sc = obj;
+	const struct cfg_word *w = cfg_next(args);
+	int err = conn_check_cc(w->str);
+
+	if (err < 0)
+		cfg_warn(p, w,
+			"congestion control '%s' cannot be had, the system's default is used: %s",
+			w->str, strerror(-err));
+	sc->connect.cc = err < 0 ? NULL : w->str;
+	return 0;
+}
+
 static int parse_no_tfo(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
@@ -258,7 +272,7 @@ static const struct cfg_kw server_kws[] = {
 	  .usage = "no-tfo", .help = "takes 'tfo' of a default-server line back" },
 	{ .name = "tcp-ut", .scope = CFG_SERVER, .type = CFG_T_DURATION, .offset = OFF(connect.tcp_ut_ms), .default_us = 1000, .flags = "+1",
 	  .usage = "tcp-ut <time>", .help = "how long sent data may stay unacknowledged" },
-	{ .name = "cc", .scope = CFG_SERVER, .type = CFG_T_STRING, .offset = OFF(connect.cc), .flags = "+1",
+	{ .name = "cc", .scope = CFG_SERVER, .parse = parse_cc, .flags = "+1",
 	  .usage = "cc <algorithm>", .help = "TCP congestion control of connections to the server" },
 	{ .name = "proto", .scope = CFG_SERVER, .parse = parse_proto, .flags = "+1",
 	  .usage = "proto { h1 | none }", .help = "protocol spoken to the server" },

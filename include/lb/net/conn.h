@@ -134,6 +134,8 @@ struct connect_opts {
  */
 int conn_connect(const struct addr *to, const struct connect_opts *o, struct conn **out,
 	enum conn_err *err_out) LB_MUST_CHECK;
+/* Has this system the TCP congestion control @name, and may we use it? 0 or -errno. */
+int conn_check_cc(const char *name) LB_MUST_CHECK;
 /* After an event while is_connecting. 0 connected, -EAGAIN not yet, other -errno failed. */
 int conn_finish_connect(struct conn *c);
 
