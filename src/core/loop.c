@@ -36,6 +36,7 @@
 #define MEASURE_US     1000000
 #define FULL_TURNS_MAX 4 /* turns in a row that put timers off */
 #define LATE_US        250000
+#define STUCK_US       100000
 #define EDGE_EVENTS    (EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET)
 
 /* --- mailbox --- */
@@ -102,6 +103,7 @@ int loop_init(struct loop *l)
 	l->max_events = lb_tune.max_poll_events ? (int)lb_tune.max_poll_events : 1;
 	l->runqueue_depth = lb_tune.runqueue_depth ? (int)lb_tune.runqueue_depth : 1;
 	atomic_init(&l->idle_pct, 100);
+	atomic_init(&l->turn_us, TIME_NEVER);
 	clock_update();
 	wheel_init(&l->wheel, now_ms());
 	ret = l->poller->init(l);
@@ -295,9 +297,15 @@ void loop_woke(struct loop *l)
 		rcu_thread_online();
 	}
 	clock_update();
+	atomic_store_explicit(&l->turn_us, now_us(), memory_order_relaxed);
 	excuse_delay(l, began_us, ended_us ? ended_us : now_us());
 	measure(l);
 	run_mail(&l->mailbox);
+}
+
+bool loop_is_stuck(const struct loop *l)
+{
+	return now_us() - atomic_load_explicit(&l->turn_us, memory_order_relaxed) > STUCK_US;
 }
 
 static int poll_at_once(struct loop *l, int64_t asked_us)
@@ -320,6 +328,7 @@ static int poll_sleeping(struct loop *l)
 		return poll_at_once(l, now);
 	}
 	l->asked_us = l->slept_from_us = now;
+	atomic_store_explicit(&l->turn_us, TIME_NEVER, memory_order_relaxed);
 	rcu_thread_offline();
 	return l->poller->wait(l, timeout);
 }

@@ -4,7 +4,7 @@
  *
  * Every worker that serves a listener watches its socket, level-triggered and exclusive. Whoever
  * wakes accepts a batch and gives each connection to the worker that carries the fewest (itself
- * when it is close to that), by mail. A worker that may take no more (maxconn, rate, descriptors)
+ * when it is close to that), by mail; not to one that is stuck in its turn. A worker that may take no more (maxconn, rate, descriptors)
  * stops watching; listener_room() or a timer makes it try again, so that a shortage neither spins
  * nor loses connections: they wait in the kernel's queue.
  *
@@ -142,7 +142,7 @@ static struct thread *least_loaded(const struct bind_conf *bc)
 		struct thread *t = &lb_threads[turn++ % lb_n_workers];
 		unsigned n = atomic_load_explicit(&t->n_conns, memory_order_relaxed);
 
-		if (n < best_n && is_allowed(bc, t->id)) {
+		if (n < best_n && is_allowed(bc, t->id) && !loop_is_stuck(&t->loop)) {
 			best = t;
 			best_n = n;
 		}

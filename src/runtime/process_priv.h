@@ -83,6 +83,10 @@ void notify_reloaded(bool is_good);
 void notify_stopping(void);
 void notify_extend(uint32_t ms); /* more time to stop in */
 
+/* --- watchdog.c: ends the process when a worker does not come back from a turn --- */
+void watchdog_start(void);
+void watchdog_stop(void);
+
 /* --- signals.c --- */
 void signals_block(void);
 int signals_init(void); /* 0 or -errno; after threads_init() */

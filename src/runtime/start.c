@@ -323,7 +323,9 @@ static int run(struct cfg_parser *p, struct config *c, size_t n_printed)
 	signal_old(lb_process.args.old_signal);
 	tell_parent();
 	notify_ready();
+	watchdog_start();
 	loop_run(this_loop());
+	watchdog_stop();
 	end();
 	if (lb_process.exit_code == EXIT_TERMINATED && !has_master)
 		return 0;

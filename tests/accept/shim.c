@@ -23,7 +23,7 @@ struct control {
 	_Atomic uint32_t one_in; /* so many allocations have one that fails; 0: none fails */
 	_Atomic uint32_t n_failed;
 	_Atomic uint32_t countdown; /* the allocation that brings it to 0 fails */
-	_Atomic uint32_t crash; /* in strftime(): 1 a bad address, 2 no stack left, 3 abort() */
+	_Atomic uint32_t crash; /* in strftime(): 1 a bad address, 2 no stack left, 3 abort(), 4 busy, 5 asleep */
 };
 
 static struct control none, *control = &none;
@@ -161,6 +161,14 @@ size_t strftime(char *dst, size_t size, const char *format, const struct tm *tm)
 	case 1: *(volatile int *)8 = 0; break;
 	case 2: recurse(&c); break;
 	case 3: abort();
+	case 4: /* as long as it stays so */
+		while (control->crash == 4)
+			;
+		break;
+	case 5:
+		while (control->crash == 5)
+			usleep(10000);
+		break;
 	}
 	if (!next)
 		*(void **)&next = dlsym(RTLD_NEXT, "strftime");

@@ -43,5 +43,5 @@ class Shim:
         return struct.unpack("I", self.map[20:24])[0]
 
     def crash(self, how):
-        """In the next strftime(): 1 a bad address, 2 no stack left, 3 abort()."""
+        """In the next strftime(): 1 a bad address, 2 no stack left, 3 abort(); until told otherwise 4 busy, 5 asleep."""
         self.map[28:32] = struct.pack("I", how)

@@ -91,6 +91,7 @@ struct loop {
 	int64_t measured_from_us;  /* start of the current measuring second; 0: not running */
 	int64_t busy_us, idle_us;  /* within it */
 	_Atomic unsigned idle_pct; /* over the last second */
+	_Atomic int64_t turn_us; /* when its turn began; TIME_NEVER: asleep. For loop_is_stuck() */
 };
 
 extern const struct poller_ops poller_epoll;
@@ -100,6 +101,9 @@ void loop_fini(struct loop *l);
 void loop_run(struct loop *l); /* until is_stopping */
 void loop_stop(struct loop *l);
 void loop_turn(struct loop *l, bool may_sleep); /* one turn of loop_run(); tests step with it */
+
+/* Another thread, that of @l, has not come back from its turn for 100 ms. */
+bool loop_is_stuck(const struct loop *l);
 
 /* For pollers: the wait is over (reads the clock, runs mail); one event of the batch. */
 void loop_woke(struct loop *l);
