@@ -7,6 +7,7 @@
  * nobody is between choosing a server and using it any more. Servers removed from backends that
  * stay become dead, sockets that were closed forget their settings, checks of removed backends end
  *   unused    all threads have reported that no stream is left: removed backends lose their servers
+ * (but while a stream of an older generation might still go to one of these backends)
  *   free      a grace period later control frees the arena
  *
  * A removed backend keeps its servers until then, so that a request that was on its way to it while
@@ -21,6 +22,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+static struct list retiring = LIST_INIT(retiring); /* not finished yet, the oldest first */
 static unsigned n_retiring;
 static unsigned n_settling; /* of them: not known to all threads yet */
 
@@ -83,14 +85,60 @@ static void strip_backend(const struct proxy *px)
 	atomic_store(&px->rt->conf, NULL);
 }
 
-static void finish_if_unused(struct config *c)
+static bool is_in_use(const struct config *c)
 {
-	if (c->n_unaware || c->n_busy)
-		return;
+	return c->n_unaware || c->n_busy;
+}
+
+/* May a stream that began before @c did still come to the backend @px, which @c was the last to
+ * have? */
+static bool is_reached_from_older(const struct config *c, const struct proxy *px)
+{
+	const struct config *older;
+
+	list_for_each(older, &retiring, retire_node) {
+		const struct proxy *was;
+
+		if (older == c)
+			break;
+		if (!is_in_use(older))
+			continue;
+		was = config_find(older, slice_of(px->name), px->caps);
+		if (was && was->rt == px->rt)
+			return true;
+	}
+	return false;
+}
+
+static bool is_needed(const struct config *c)
+{
+	for (unsigned i = 0; i < c->n_proxies; i++) {
+		const struct proxy *px = c->proxies[i];
+
+		if (px_is_be(px) && is_removed(px) && is_reached_from_older(c, px))
+			return true;
+	}
+	return false;
+}
+
+static void finish(struct config *c)
+{
+	list_del(&c->retire_node);
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		if (is_removed(c->proxies[i]))
 			strip_backend(c->proxies[i]);
 	call_rcu(&c->rcu, after_grace);
+}
+
+/* One that is not used any more may have been the last to need a newer one. */
+static void finish_unused(void)
+{
+	struct config *c, *tmp;
+
+	list_for_each_safe(c, tmp, &retiring, retire_node) {
+		if (!is_in_use(c) && !is_needed(c))
+			finish(c);
+	}
 }
 
 /* --- known --- */
@@ -136,7 +184,8 @@ static void on_idle(struct mail *m)
 	struct config *c = LB_CONTAINER_OF(m, struct config_refs, idle_mail)->config;
 
 	c->n_busy--;
-	finish_if_unused(c);
+	if (!is_in_use(c))
+		finish_unused();
 }
 
 void config_idle(struct config *c)
@@ -158,7 +207,8 @@ static void on_learned(struct mail *m)
 		return;
 	n_settling--;
 	on_known(c);
-	finish_if_unused(c);
+	if (!is_in_use(c))
+		finish_unused();
 }
 
 static void learn(struct mail *m)
@@ -176,6 +226,7 @@ void retire_config(struct config *old)
 {
 	n_retiring++;
 	n_settling++;
+	list_append(&retiring, &old->retire_node);
 	old->n_unaware = old->n_busy = old->n_refs;
 	for (unsigned i = 0; i < old->n_refs; i++) {
 		old->refs[i].retire_mail.run = learn;

@@ -72,6 +72,28 @@ def queue_goes_on():
         lb.finish()
 
 
+def backend_goes_in_two_steps():
+    """A backend changes, then goes: requests that wait there since before both are served."""
+    port, one, two = free_port(), Origin("one", "--delay", "700"), Origin("two")
+    config = DEFAULTS + "frontend web\n  bind 127.0.0.1:%d\n  default_backend %%s\n" % port
+    slow, fast = "backend b\n  server s %s maxconn 1 %%s\n" % one.addr, "backend c\n  server s %s\n" % two.addr
+    lb = Lb(config % "b" + slow % "")
+    clients = [Http(port) for _ in range(4)]
+    for c in clients:
+        c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    wait_for(lambda: lb.stat()["b", "BACKEND"]["qcur"] == "3", "three wait")
+    reload(lb, config % "b" + slow % "weight 5")
+    reload(lb, config % "c" + fast)
+    for _ in range(3):
+        reload(lb, config % "c" + fast)
+        assert get(port)[1]["x-origin"] == "two"
+    for c in clients:
+        status, fields = c.head()
+        assert (status, c.body(fields)) == (200, b"one /")
+        assert c.get()[1]["x-origin"] == "two"
+    lb.finish()
+
+
 def checks_come_to_their_end():
     """Reloads that follow each other closely do not keep a check from its verdict."""
     port, (sock, dead) = free_port(), mute()
@@ -119,5 +141,5 @@ def check_target():
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (moves_while_busy, source_changes, queue_goes_on, checks_come_to_their_end, check_interval,
-                                  check_target)})
+    main({f.__name__: f for f in (moves_while_busy, source_changes, queue_goes_on, backend_goes_in_two_steps,
+                                  checks_come_to_their_end, check_interval, check_target)})

@@ -73,6 +73,7 @@ struct config {
 	unsigned n_refs;
 	unsigned n_unaware;  /* [control] threads that do not know yet that it retires */
 	unsigned n_busy;     /* [control] threads whose n was not 0 yet since */
+	struct list retire_node; /* [control] among those that retire, the oldest first */
 	struct rcu_head rcu; /* the grace period before it is freed */
 	struct mail free_mail;
 };
