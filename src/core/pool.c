@@ -4,7 +4,9 @@
  *
  * The newest freed object is handed out first: it is the likeliest to be in the processor's cache.
  * A thread's caches live in its thread-local memory and are chained so that statistics can be
- * summed; pools_flush_thread() empties and unchains them, leaving its counts in `retired`.
+ * summed. When the system has no more, the thread gives back all that it caches before an
+ * allocation fails. pools_flush_thread() empties and unchains them, leaving its counts in
+ * `retired`.
  *
  * Pool number 0 means "not registered yet": such objects come from malloc() and are not cached.
  */
@@ -78,6 +80,39 @@ static bool fails_by_chance(void)
 	return x % 100 < LOAD(pools_fail_percent);
 }
 
+static void empty_cache(struct pool_cache *c)
+{
+	struct free_obj *next;
+
+	for (struct free_obj *f = c->first; f; f = next) {
+		next = f->next;
+		free(f);
+		LB_COUNT(&c->n_held, -1);
+	}
+	c->first = NULL;
+	LB_NOTE(&c->room, 0);
+}
+
+/* Memory is out: what this thread keeps for reuse goes back. Return: whether there was any. */
+static bool give_back(void)
+{
+	bool had_any = false;
+
+	for (unsigned i = 1; i <= n_pools; i++) {
+		had_any |= pool_caches[i].first != NULL;
+		empty_cache(&pool_caches[i]);
+		LB_NOTE(&pool_caches[i].room, pools[i]->keep);
+	}
+	return had_any;
+}
+
+static void *alloc_hard(size_t size)
+{
+	void *obj = malloc(size);
+
+	return obj || !give_back() ? obj : malloc(size);
+}
+
 /* The cache is empty, or failures are wanted. */
 void *pool_alloc_slow(struct pool *pool)
 {
@@ -86,7 +121,7 @@ void *pool_alloc_slow(struct pool *pool)
 
 	if (!caches.is_chained && n_pools)
 		chain_thread();
-	obj = LOAD(pools_fail_percent) && fails_by_chance() ? NULL : malloc(pool->size);
+	obj = LOAD(pools_fail_percent) && fails_by_chance() ? NULL : alloc_hard(pool->size);
 	if (!obj)
 		LB_COUNT(&c->n_fail, 1);
 	else
@@ -116,19 +151,6 @@ void pool_release(struct pool *pool, void *obj)
 		return;
 	atomic_fetch_sub_explicit(&retired_held[pool->id], 1, memory_order_relaxed);
 	free(obj);
-}
-
-static void empty_cache(struct pool_cache *c)
-{
-	struct free_obj *next;
-
-	for (struct free_obj *f = c->first; f; f = next) {
-		next = f->next;
-		free(f);
-		LB_COUNT(&c->n_held, -1);
-	}
-	c->first = NULL;
-	LB_NOTE(&c->room, 0);
 }
 
 static void retire_counts(unsigned id, struct pool_cache *c)

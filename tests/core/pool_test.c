@@ -2,17 +2,23 @@
 /* Pools: reuse, limits, statistics over threads, failures on demand. */
 #include <lb/core/pool.h>
 
+#include <malloc.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 #define KEPT 4
 
 LB_POOL(test_pool, "test", 48, KEPT);
+LB_POOL(large_pool, "large", 1 << 20, 8);
+LB_POOL(larger_pool, "larger", 3 << 20, 1);
 
 static struct pool_stats stats(void)
 {
@@ -58,6 +64,50 @@ static void test_keeps_no_more_than_asked(void **state)
 		pool_free(&test_pool, obj[i]);
 	assert_true(stats().n_cached <= KEPT);
 	assert_int_equal(stats().n_used, 0);
+	pools_flush_thread();
+}
+
+/* As much as the process has now, and half a megabyte. */
+static void limit_memory(struct rlimit *before_out)
+{
+	struct rlimit now;
+	unsigned long pages = 0;
+	FILE *f = fopen("/proc/self/statm", "r");
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	getrlimit(RLIMIT_AS, before_out);
+	now = (struct rlimit){ pages * (rlim_t)sysconf(_SC_PAGESIZE) + (1 << 19),
+		before_out->rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_AS, &now), 0);
+}
+
+static void test_gives_back_before_it_fails(void **state)
+{
+	struct rlimit before;
+	void *obj[8], *larger, *none;
+
+	if (LB_IS_SANITIZED)
+		skip();
+	mallopt(M_MMAP_THRESHOLD, 1 << 19); /* each goes to the system when it is freed */
+	for (int i = 0; i < 8; i++)
+		assert_non_null(obj[i] = pool_alloc(&large_pool));
+	for (int i = 0; i < 8; i++)
+		pool_free(&large_pool, obj[i]);
+	limit_memory(&before);
+	larger = pool_alloc(&larger_pool);
+	for (int i = 0; i < 3; i++)
+		assert_non_null(obj[i] = pool_alloc(&large_pool));
+	none = pool_alloc(&larger_pool);
+	setrlimit(RLIMIT_AS, &before);
+	assert_non_null(larger);
+	assert_null(none);
+	pool_free(&larger_pool, larger);
+	for (int i = 0; i < 3; i++)
+		pool_free(&large_pool, obj[i]);
+	pool_free(&test_pool, pool_alloc(&test_pool)); /* caches work as before */
+	assert_int_equal(stats().n_cached, 1);
 	pools_flush_thread();
 }
 
@@ -113,6 +163,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_lifo),
 		cmocka_unit_test(test_keeps_no_more_than_asked),
+		cmocka_unit_test(test_gives_back_before_it_fails),
 		cmocka_unit_test(test_counts_across_threads),
 		cmocka_unit_test(test_failures),
 	};
