@@ -4,6 +4,7 @@ import ctypes
 import os
 import re
 import resource
+import threading
 import time
 
 from lbtest import Http, IS_SANITIZED, Lb, SLOW, die_with_parent, free_port, get, main, wait_for
@@ -87,6 +88,49 @@ def no_disk():
         lb.finish()
 
 
+def accept_storm():
+    """Three hundred at once where twenty are let in: all are served, in turn, none waits much longer than another; others'
+    frontends and the admin socket do not notice."""
+    port, health = free_port(), free_port()
+    lb = Lb(DEFAULTS + WEB % port + "  maxconn 20\n"
+            "frontend health\n  bind 127.0.0.1:%d\n  monitor-uri /alive\n" % health, nbthread=2)
+    over, times, worst = threading.Event(), [], [0, 0]
+
+    def client():
+        start = time.monotonic()
+        with Http(port, timeout=60) as c:
+            assert c.get()[0] == 200
+            time.sleep(0.01)  # keeps its place for a moment
+            assert c.get()[0] == 200
+        times.append(time.monotonic() - start)
+
+    def watch():
+        while not over.is_set():
+            start = time.monotonic()
+            assert get(health, "/alive")[0] == 200
+            worst[0] = max(worst[0], time.monotonic() - start)
+            start = time.monotonic()
+            assert "web" in lb.ask("show stat")
+            worst[1] = max(worst[1], time.monotonic() - start)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    clients = [threading.Thread(target=client) for _ in range(300)]
+    for t in clients:
+        t.start()
+    for t in clients:
+        t.join()
+    over.set()
+    watcher.join()
+    row = lb.stat()["web", "FRONTEND"]
+    times.sort()
+    print("300 clients: median %.0f ms, last %.0f ms; health %.0f ms, admin %.0f ms at worst" % (
+        times[150] * 1000, times[-1] * 1000, worst[0] * 1000, worst[1] * 1000))
+    assert len(times) == 300 and int(row["smax"]) <= 20 and row["stot"] != "0", row
+    assert worst[0] < 1 * SLOW and worst[1] < 1 * SLOW and times[-1] < 10 * SLOW
+    lb.finish()
+
+
 STUCK = DEFAULTS + """
 frontend web
   bind 127.0.0.1:%d
@@ -158,5 +202,5 @@ def lost_worker():
 
 
 if __name__ == "__main__":
-    main({"fd_limit": fd_limit, "full_disk": full_disk, "no_disk": no_disk, "stuck_worker": stuck_worker,
-          "lost_worker": lost_worker})
+    main({"fd_limit": fd_limit, "full_disk": full_disk, "no_disk": no_disk, "accept_storm": accept_storm,
+          "stuck_worker": stuck_worker, "lost_worker": lost_worker})

@@ -248,6 +248,45 @@ listen web
     assert took < 6 * SLOW and " 200 " in line and " CD-- " in line, line
 
 
+def gone_from_queue():
+    """Clients that left, or were reset, while their requests waited for a place or for an answer: with abortonclose their
+    places are free at once, and no server hears of those that waited."""
+    asked, port = [], free_port()
+    origin = socket.create_server(("127.0.0.1", 0), backlog=100)
+
+    def serve():
+        while True:
+            c, _ = origin.accept()
+            asked.append((c, c.recv(1000)))
+
+    threading.Thread(target=serve, daemon=True).start()
+    lb = Lb(DEFAULTS + """
+listen web
+  bind 127.0.0.1:%d
+  option abortonclose
+  timeout queue 50s
+  retries 0
+  server s 127.0.0.1:%d maxconn 2
+""" % (port, origin.getsockname()[1]))
+
+    def waiting():
+        return int(lb.stat()["web", "s"]["qcur"]) + int(lb.stat()["web", "BACKEND"]["qcur"])
+
+    clients = [Http(port) for _ in range(12)]
+    for i, c in enumerate(clients):
+        c.send("GET /%d HTTP/1.1\r\nHost: a\r\n\r\n" % i)
+        wait_for(lambda: len(asked) == min(i + 1, 2) and waiting() == max(i - 1, 0), "it has its place")
+    for i in range(2, 11):
+        if i % 2:
+            clients[i].sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")
+        clients[i].close()
+    wait_for(lambda: waiting() == 1, "who left waits no longer", 5)
+    clients[0].close()  # its place goes to the only one left
+    wait_for(lambda: len(asked) == 3 and waiting() == 0, "the place is free at once", 5)
+    assert [a[1].split(b" ")[1] for a in asked] == [b"/0", b"/1", b"/11"]
+    lb.finish()
+
+
 def silent_drop():
     """Rejected without a word: no answer, nothing kept here."""
     port = free_port()
@@ -332,5 +371,6 @@ if __name__ == "__main__":
     if sys.argv[1:2] == ["far_client"]:
         far(sys.argv[1:])
     else:
-        main({"stalled": stalled, "slow_body": slow_body, "vanished": vanished, "silent_drop": silent_drop,
+        main({"stalled": stalled, "slow_body": slow_body, "vanished": vanished, "gone_from_queue": gone_from_queue,
+              "silent_drop": silent_drop,
               "greedy": greedy})
