@@ -430,8 +430,10 @@ static void expect_proxy_header(struct session *sess, const struct bind_conf *bc
 {
 	struct handshake *h = pool_alloc(&handshake_pool);
 	struct conn *c = sess->conn;
-	uint32_t ms = bc->fe->timeout_http_request ? bc->fe->timeout_http_request
-						   : bc->fe->timeout_client;
+	const struct proxy *fe = bc->fe;
+	uint32_t ms = fe->timeout_client_hs      ? fe->timeout_client_hs
+		      : fe->timeout_http_request ? fe->timeout_http_request
+						 : fe->timeout_client;
 
 	if (!h || conn_watch(c) < 0) {
 		pool_free(&handshake_pool, h);
