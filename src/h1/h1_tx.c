@@ -6,6 +6,8 @@
  */
 #include "h1_priv.h"
 
+#include <lb/http/name_case.h>
+
 #include <errno.h>
 #include <stdio.h>
 
@@ -95,6 +97,23 @@ static bool has_untold_bytes(const struct h1s *s, const struct http_msg *m)
 	       (s->c->rx || s->c->conn->can_recv);
 }
 
+/* For a peer that insists on the case of some names. @has_line_one: it is not one of a field. */
+static void adjust_case(struct h1s *s, char *text, size_t n, bool has_line_one)
+{
+	const struct name_case *map =
+		s->c->conn->is_server_side ? s->conf->case_server : s->conf->case_client;
+	char *fields = text;
+
+	if (LB_LIKELY(!map))
+		return;
+	if (has_line_one) {
+		fields = memchr(text, '\n', n);
+		if (!fields++)
+			return;
+	}
+	name_case_apply(map, fields, n - (size_t)(fields - text));
+}
+
 int h1_send_head(struct endpoint *ep, struct http_msg *m)
 {
 	struct h1s *s = h1s_of(ep);
@@ -113,6 +132,7 @@ int h1_send_head(struct endpoint *ep, struct http_msg *m)
 		    : h1_put_request(m, s->tx_buf->data + s->tx_buf->tail, buf_room(s->tx_buf));
 	if (!n)
 		return -E2BIG;
+	adjust_case(s, s->tx_buf->data + s->tx_buf->tail, n, true);
 	tx_commit(s, (uint32_t)n);
 	if (is_interim)
 		return 0;
@@ -189,6 +209,7 @@ static bool put_last_chunk(struct h1s *s, const struct http_msg *trailers)
 	n = h1_put_trailers(trailers, s->tx_buf->data + s->tx_buf->tail, buf_room(s->tx_buf));
 	if (!n)
 		return put_framing(s, "\r\n", 2);
+	adjust_case(s, s->tx_buf->data + s->tx_buf->tail, n, false);
 	tx_commit(s, (uint32_t)n);
 	return true;
 }

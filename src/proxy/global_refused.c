@@ -42,8 +42,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("deviceatlas-separator", NO_DEVICES),
 	REFUSED("dns-accept-family", "write 'ipv4@' or 'ipv6@' before the addresses concerned"),
 	REFUSED("external-check", "lb starts no programs; use 'option httpchk' or a TCP check"),
-	REFUSED("h1-case-adjust", "the names of header fields are passed on as they were received"),
-	REFUSED("h1-case-adjust-file", "the names of header fields are passed on as they were received"),
 	REFUSED("h2-workaround-bogus-websocket-clients", NO_H2),
 	REFUSED("harden.reject-privileged-ports.quic", NO_QUIC),
 	REFUSED("http-err-codes", "stick tables and peers are not available; remove this line"),

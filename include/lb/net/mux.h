@@ -80,6 +80,8 @@ struct endpoint {
 	uint64_t wire_in, wire_out; /* bytes on the connection for this exchange */
 };
 
+struct name_case;
+
 /* What a mux needs to know from the proxy; in the generation's arena, part of struct proxy. */
 struct mux_conf {
 	uint32_t timeout_http_request_ms; /* 0: timeout_client_ms */
@@ -89,7 +91,7 @@ struct mux_conf {
 	bool accept_unsafe_req, accept_unsafe_res;
 	bool ignore_probes, http_no_delay;
 	bool use_proxy_header;
-	bool case_adjust_client, case_adjust_server;
+	const struct name_case *case_client, *case_server; /* NULL: names stay in lower case */
 };
 
 struct mux_ops {

@@ -26,6 +26,7 @@ struct global_conf { /* the global section as written; 0 or NULL: not given */
 	unsigned n_stats_sockets;
 	uint32_t stats_timeout_ms, stats_maxconn;
 	struct log_conf log;
+	struct name_case *name_case; /* h1-case-adjust; NULL: none */
 	/* LB_MAX_THREADS entries, an empty one: not pinned; NULL: no cpu-map */
 	cpu_set_t *cpu_map;
 	struct tune tune; /* settings that the section gave, defaults elsewhere */
