@@ -47,6 +47,12 @@ static int make_value(
 	return out->ptr ? 0 : -ENOMEM;
 }
 
+/* A rule that gives another Host means the target, too, where that names one. */
+static int follow(struct http_msg *m, const struct hdr_arg *h)
+{
+	return h->id == HDR_HOST && !m->is_response ? http_follow_host(m) : 0;
+}
+
 static enum verdict exec_set(const struct rule *r, struct smp_env *env, struct rule_run *run)
 {
 	const struct hdr_arg *h = r->arg;
@@ -55,7 +61,7 @@ static enum verdict exec_set(const struct rule *r, struct smp_env *env, struct r
 
 	if (!m)
 		return RULE_CONTINUE;
-	if (make_value(env, h, m, &v) != 0 || http_set(m, h->name, v) != 0)
+	if (make_value(env, h, m, &v) != 0 || http_set(m, h->name, v) != 0 || follow(m, h) != 0)
 		return rule_rewrite_failed(run);
 	return RULE_CONTINUE;
 }
@@ -197,7 +203,7 @@ static enum verdict replace(const struct rule *r, struct smp_env *env, struct ru
 	if (rewrite_format(env, &h->fmt, &fmt) != 0)
 		return rule_rewrite_failed(run);
 	for (; f; f = next_field(m, h, f))
-		if (one(m, f, h, fmt) != 0)
+		if (one(m, f, h, fmt) != 0 || follow(m, h) != 0)
 			return rule_rewrite_failed(run);
 	return RULE_CONTINUE;
 }

@@ -86,13 +86,30 @@ static int set_method(struct http_msg *m, struct slice v)
 	return v.ptr ? http_set_method(m, v) : -ENOMEM;
 }
 
+/* Whoever forwards a target with an authority says the same in Host (RFC 9112 3.2.2). */
+static int set_uri(struct http_msg *m, struct slice v)
+{
+	int rc = http_set_uri(m, v);
+	struct slice host;
+	const char *at;
+
+	if (rc != 0)
+		return rc;
+	http_uri(m);
+	host = m->authority;
+	at = host.len ? memrchr(host.ptr, '@', host.len) : NULL;
+	if (at)
+		host = slice_make(at + 1, host.len - (size_t)(at + 1 - host.ptr));
+	return host.len && http_has(m, HDR_HOST) ? http_set(m, SLICE("host"), host) : 0;
+}
+
 static int set_part(struct http_msg *m, enum part part, struct slice v)
 {
 	switch (part) {
 	case PART_PATH: return set_path(m, v, false);
 	case PART_PATHQ: return set_path(m, v, true);
 	case PART_QUERY: return http_set_query(m, v);
-	case PART_URI: return http_set_uri(m, v);
+	case PART_URI: return set_uri(m, v);
 	case PART_METHOD: return set_method(m, v);
 	}
 	return -EINVAL;

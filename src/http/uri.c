@@ -237,6 +237,32 @@ int http_set_query(struct http_msg *m, struct slice query)
 	return set_target(m, m->path, query.len > 0, query);
 }
 
+int http_follow_host(struct http_msg *m)
+{
+	const struct http_field *f = http_find_id(m, HDR_HOST, NULL);
+	struct slice prefix, rest, host;
+	char *dst;
+
+	if (!f || !(m->flags & HTTP_MF_ABSOLUTE))
+		return 0;
+	http_uri(m);
+	host = http_value(f);
+	if (!host.len || !is_target_safe(host) || memchr(host.ptr, '/', host.len))
+		return -EINVAL;
+	if (http_same_authority(m->authority, host, m->scheme))
+		return 0;
+	prefix = slice_make(m->target.ptr, (size_t)(m->authority.ptr - m->target.ptr));
+	rest = slice_make(
+		m->authority.ptr + m->authority.len, m->target.len - prefix.len - m->authority.len);
+	dst = m->arena ? arena_alloc(m->arena, prefix.len + host.len + rest.len) : NULL;
+	if (!dst)
+		return -ENOMEM;
+	put(put(put(dst, prefix), host), rest);
+	m->target = slice_make(dst, prefix.len + host.len + rest.len);
+	m->has_uri_parts = false;
+	return 0;
+}
+
 int http_set_uri(struct http_msg *m, struct slice uri)
 {
 	struct slice scheme, authority;

@@ -199,6 +199,8 @@ void http_uri(struct http_msg *m); /* fills scheme, authority, path, query */
 int http_set_path(struct http_msg *m, struct slice path, bool with_query);
 int http_set_query(struct http_msg *m, struct slice query);
 int http_set_uri(struct http_msg *m, struct slice uri);
+/* Makes the authority of an absolute target what Host says now. 0, -EINVAL or -ENOMEM. */
+int http_follow_host(struct http_msg *m);
 int http_set_method(struct http_msg *m, struct slice method);
 int http_set_status(struct http_msg *m, unsigned status, struct slice reason);
 struct slice http_host(const struct http_msg *m); /* Host, else the authority */
