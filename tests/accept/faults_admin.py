@@ -185,6 +185,53 @@ def failed_reload():
     lb.finish()
 
 
+def many_streams():
+    """A thousand requests under way and a thousand idle connections see forty reloads, good and bad in turn: all are answered,
+    and afterwards there are as many descriptors, and about as much memory, as before."""
+    n, ports = 200 if IS_SANITIZED else 1000, free_port(2)
+    origin = socket.create_server(("127.0.0.1", 0), backlog=n)
+    asked = []
+
+    def accept():
+        while True:
+            c, _ = origin.accept()
+            c.recv(65536)
+            asked.append(c)
+
+    threading.Thread(target=accept, daemon=True).start()
+    config = DEFAULTS + WEB % ports + "listen slow\n  bind 127.0.0.1:%d\n  server s 127.0.0.1:%d\n" % (
+        ports + 1, origin.getsockname()[1])
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
+    lb = Lb(config, extra_global="  maxconn %d" % (3 * n))
+    assert "Success=1" in lb.ask("reload")
+    idle, busy = [Http(ports) for _ in range(n)], [Http(ports + 1, timeout=60) for _ in range(n)]
+    for c in busy:
+        c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    for c in idle:
+        assert c.get()[0] == 200
+    wait_for(lambda: len(asked) == n, "all wait for the server")
+
+    def n_fds():
+        return len(os.listdir("/proc/%d/fd" % lb.pid))
+
+    before, memory = n_fds(), rss_kb(lb.pid)
+    for i in range(40):
+        lb.write(config + ("nonsense\n" if i % 4 == 3 else "backend b%d\n  server s 127.0.0.1:1\n" % i))
+        assert "Success=%d" % (i % 4 != 3) in lb.ask("reload")
+    wait_for(lambda: n_fds() <= before, "descriptors are given back")
+    grown = rss_kb(lb.pid) - memory
+    print("%d descriptors, %d kB more" % (n_fds(), grown))
+    assert IS_SANITIZED or grown < 4000
+    for c in asked:
+        c.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+    for c in busy:
+        status, fields = c.head()
+        assert status == 200 and c.body(fields) == b"ok"
+    for c in idle:
+        assert c.get()[0] == 200
+    lb.finish()
+
+
 CRASH = DEFAULTS + """
 frontend web
   bind 127.0.0.1:%d
@@ -233,4 +280,4 @@ def ask(lb):
 
 if __name__ == "__main__":
     main({"idle_sessions": idle_sessions, "slow_reader": slow_reader, "denied": denied, "failed_reload": failed_reload,
-          "crash": crash})
+          "many_streams": many_streams, "crash": crash})
