@@ -159,13 +159,25 @@ static void set_sessions(struct stat_row *r, uint64_t cur, uint64_t max)
 
 /* --- frontends and listeners --- */
 
+/* SIGTTOU pauses the sockets and leaves the frontends as they are. */
+static bool has_paused_sockets(const struct proxy *px)
+{
+	for (unsigned i = 0; i < px->n_binds; i++) {
+		const struct listener *l = px->binds[i]->listener;
+
+		if (!l || atomic_load_explicit(&l->state, memory_order_relaxed) != LI_PAUSED)
+			return false;
+	}
+	return px->n_binds > 0;
+}
+
 static const char *frontend_status(const struct proxy *px)
 {
 	switch (atomic_load_explicit(&px->rt->state, memory_order_relaxed)) {
 	case PX_PAUSED: return "PAUSED";
 	case PX_STOPPED:
 	case PX_DISABLED: return "STOP";
-	default: return "OPEN";
+	default: return has_paused_sockets(px) ? "PAUSED" : "OPEN";
 	}
 }
 

@@ -309,6 +309,10 @@ def grace():
     lb.finish("SIGCONT", (0,))
 
 
+def frontend_states(lb):
+    return [row["status"] for (_, name), row in lb.stat().items() if name == "FRONTEND"]
+
+
 def pause():
     """SIGTTOU gives up the ports, SIGTTIN takes them again; sessions go on meanwhile."""
     port, origin = free_port(), Origin("o")
@@ -318,8 +322,10 @@ def pause():
     lb.signal("SIGTTOU")
     wait_for(lambda: not accepts(port), "refused while paused")
     assert c.get()[0] == 200, "a connection that was there is served"
+    assert "PAUSED" in frontend_states(lb), frontend_states(lb)
     lb.signal("SIGTTIN")
     wait_for(lambda: accepts(port), "accepts again")
+    assert "PAUSED" not in frontend_states(lb), frontend_states(lb)
     assert get(port)[0] == 200
     lb.finish()
 
