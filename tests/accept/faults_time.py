@@ -20,6 +20,7 @@ defaults
   timeout http-request 1s
   timeout http-keep-alive 30s
   timeout queue 500ms
+  timeout check 5s
   log stdout format raw local0
   option httplog
 frontend web
