@@ -40,9 +40,21 @@ unsigned process_n_reloads(void)
 /* --- reload --- */
 
 /* Settings that apply at once; those fixed at start keep their value. */
-static void apply_tune(const struct tune *next)
+static uint32_t unless_changed(uint32_t next, uint32_t before, uint32_t in_force)
+{
+	return next == before ? in_force : next;
+}
+
+/* Limits that an operator has set stay unless the file says another number than @before. */
+static void apply_tune(const struct tune *next, const struct tune *before)
 {
 	struct tune t = *next;
+
+	t.maxconn = unless_changed(t.maxconn, before->maxconn, lb_tune.maxconn);
+	t.conn_rate_limit =
+		unless_changed(t.conn_rate_limit, before->conn_rate_limit, lb_tune.conn_rate_limit);
+	t.sess_rate_limit =
+		unless_changed(t.sess_rate_limit, before->sess_rate_limit, lb_tune.sess_rate_limit);
 
 	t.nbthread = lb_tune.nbthread;
 	t.bufsize = lb_tune.bufsize;
@@ -107,7 +119,7 @@ static int load_and_activate(struct cfg_parser *p, struct config *c, struct strb
 		limits_restore(&limits);
 		return -1;
 	}
-	apply_tune(&c->global.tune);
+	apply_tune(&c->global.tune, &old->global.tune);
 	listeners_foreach(more_room, NULL);
 	cli_sock_room();
 	process_mark_unresolved(c);

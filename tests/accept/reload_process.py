@@ -69,6 +69,27 @@ def more_connections():
     lb.finish()
 
 
+def limits_by_operator():
+    """What was set on the command socket stays, unless that number changes in the file."""
+    port = free_port()
+    lb = Lb(frontend(port), extra_global="  maxconn 100\n  maxconnrate 50")
+    lb.ask("set maxconn global 30; set rate-limit connections global 7; set rate-limit sessions global 9")
+
+    def limits():
+        return [lb.info(n) for n in ("Maxconn", "ConnRateLimit", "SessRateLimit")]
+
+    assert limits() == ["30", "7", "9"]
+    reload(lb, frontend(port) + "backend b\n")
+    assert limits() == ["30", "7", "9"]
+    lb.head = lb.head.replace("maxconn 100", "maxconn 90")
+    reload(lb, frontend(port))
+    assert limits() == ["90", "7", "9"]
+    lb.head = lb.head.replace("maxconnrate 50", "maxconnrate 60")
+    reload(lb, frontend(port))
+    assert limits() == ["90", "60", "9"]
+    lb.finish()
+
+
 def command_sockets():
     """A reload that fails leaves the command sockets as they are, also where they could not be opened again."""
     port, where = free_port(), folder()
@@ -185,5 +206,5 @@ def notifications():
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (descriptor_limit, more_connections, command_sockets, confined, fewer_cpus, fixed_settings,
-                                  notifications)})
+    main({f.__name__: f for f in (descriptor_limit, more_connections, limits_by_operator, command_sockets, confined, fewer_cpus,
+                                  fixed_settings, notifications)})
