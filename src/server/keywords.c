@@ -24,6 +24,17 @@ static int parse_id(struct cfg_parser *p, void *obj, struct cfg_args *args, cons
 	return 0;
 }
 
+static int parse_guid(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	const struct cfg_word *w = cfg_need(p, args, "an identity such as web:s1");
+
+	if (!w)
+		return -1;
+	((struct server_conf *)obj)->guid = w->str;
+	return cfg_guid(p, w);
+}
+
 static int parse_no_backup(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
@@ -41,9 +52,11 @@ static int parse_enabled(
 static int parse_cc(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct server_conf *sc = obj;
-	const struct cfg_word *w = cfg_next(args);
-	int err = conn_check_cc(w->str);
+	const struct cfg_word *w = cfg_need(p, args, "an algorithm such as bbr");
+	int err = w ? conn_check_cc(w->str) : 0;
 
+	if (!w)
+		return -1;
 	if (err < 0)
 		cfg_warn(p, w,
 			"congestion control '%s' cannot be had, the system's default is used: %s",
@@ -226,8 +239,8 @@ static int parse_init_addr(
 static const struct cfg_kw server_kws[] = {
 	{ .name = "id", .scope = CFG_SERVER, .parse = parse_id, .flags = "+1",
 	  .usage = "id <number>", .help = "numeric identity in statistics; assigned from 1 when missing" },
-	{ .name = "guid", .scope = CFG_SERVER, .type = CFG_T_STRING, .offset = OFF(guid), .flags = "+1",
-	  .usage = "guid <string>", .help = "global identity of the server for tools" },
+	{ .name = "guid", .scope = CFG_SERVER, .parse = parse_guid, .flags = "+1",
+	  .usage = "guid <string>", .help = "identity of the server for tools; no other proxy or server may have it" },
 	{ .name = "weight", .scope = CFG_SERVER, .type = CFG_T_UINT, .offset = OFF(weight), .max = 256, .flags = "+1",
 	  .usage = "weight <0..256>", .help = "share of the load; 0: none but persistent traffic" },
 	{ .name = "backup", .scope = CFG_SERVER, .type = CFG_T_FLAG, .offset = OFF(backup),
