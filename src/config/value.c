@@ -4,6 +4,7 @@
 
 #include "reader_priv.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -100,6 +101,17 @@ int cfg_size(
 	if (r < 0 || *out < min || *out > max)
 		return cfg_error(p, w, "'%s' is out of range, expected a size from %ju to %ju",
 			w->str, (uintmax_t)min, (uintmax_t)max);
+	return 0;
+}
+
+int cfg_guid(struct cfg_parser *p, const struct cfg_word *w)
+{
+	if (w->len == 0 || w->len > 127)
+		return cfg_error(p, w, "a guid has 1 to 127 characters");
+	for (uint32_t i = 0; i < w->len; i++)
+		if (!isalnum((unsigned char)w->str[i]) && !strchr("-_:", w->str[i]))
+			return cfg_error_at(
+				p, w, i, 1, "a guid is made of letters, digits, '-', '_' and ':'");
 	return 0;
 }
 

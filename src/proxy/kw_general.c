@@ -50,17 +50,10 @@ static int parse_id(struct cfg_parser *p, void *obj, struct cfg_args *args, cons
 static int parse_guid(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
-	struct proxy *px = obj;
 	const struct cfg_word *w = cfg_next(args);
 
-	if (w->len == 0 || w->len > 127)
-		return cfg_error(p, w, "a guid has 1 to 127 characters");
-	for (uint32_t i = 0; i < w->len; i++)
-		if (!isalnum((unsigned char)w->str[i]) && !strchr("-_:", w->str[i]))
-			return cfg_error_at(
-				p, w, i, 1, "a guid is made of letters, digits, '-', '_' and ':'");
-	px->guid = w->str;
-	return 0;
+	((struct proxy *)obj)->guid = w->str;
+	return cfg_guid(p, w);
 }
 
 /* A description may be written without quotes. */

@@ -125,6 +125,7 @@ int config_resolve(struct cfg_parser *p)
 	bad |= http_errors_resolve(p);
 	bad |= resolve_ids(p);
 	bad |= resolve_binds(p);
+	bad |= resolve_guids(p);
 	for (unsigned i = 0; i < c->n_defaults; i++)
 		c->defaults[i]->text_hash = hash_section(c->defaults[i]);
 	for (unsigned i = 0; i < c->n_proxies; i++) {

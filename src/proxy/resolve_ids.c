@@ -204,15 +204,22 @@ static int by_key(const void *a, const void *b)
 	return x->line->number < y->line->number ? -1 : x->line->number > y->line->number;
 }
 
+static const struct cfg_word *address_word(const struct bind_conf *bc)
+{
+	uint32_t at = bc->is_cli ? 2 : 1;
+
+	return bc->line->n_words > at ? &bc->line->words[at] : NULL;
+}
+
 static int report_same_bind(
 	struct cfg_parser *p, const struct bind_conf *first, const struct bind_conf *second)
 {
-	cfg_error_line(p, second->line, &second->line->words[second->is_cli ? 2 : 1],
-		"'%s' is bound twice%s", second->key,
+	cfg_error_line(p, second->line, address_word(second), "'%.*s' is bound twice%s",
+		(int)strcspn(second->key, ","), second->key,
 		first->fe == second->fe && first->fe
 			? "; several sockets on one address are had by 'shards'"
 			: "");
-	cfg_note(p, first->line, NULL, "it is bound here first");
+	cfg_note(p, first->line, address_word(first), "it is bound here first");
 	return -1;
 }
 
@@ -237,5 +244,64 @@ int resolve_binds(struct cfg_parser *p)
 		if (strcmp(all.v[i - 1]->key, all.v[i]->key) == 0)
 			bad = report_same_bind(p, all.v[i - 1], all.v[i]);
 	free(all.v);
+	return bad;
+}
+
+/* --- guid: proxies and servers together --- */
+
+struct guid {
+	const char *text;
+	const struct cfg_line *line;
+};
+
+static int by_guid(const void *a, const void *b)
+{
+	const struct guid *x = a, *y = b;
+	int c = strcmp(x->text, y->text);
+
+	if (c)
+		return c;
+	return x->line->number < y->line->number ? -1 : x->line->number > y->line->number;
+}
+
+static size_t collect_guids(const struct config *c, struct guid *v)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < c->n_proxies; i++) {
+		const struct proxy *px = c->proxies[i];
+
+		if (px->guid && v)
+			v[n] = (struct guid){ px->guid, px->line };
+		n += px->guid != NULL;
+		for (unsigned s = 0; s < px->n_servers; s++) {
+			const struct server_conf *sc = px->servers[s];
+
+			if (sc->guid && v)
+				v[n] = (struct guid){ sc->guid, sc->line };
+			n += sc->guid != NULL;
+		}
+	}
+	return n;
+}
+
+int resolve_guids(struct cfg_parser *p)
+{
+	size_t n = collect_guids(p->config, NULL);
+	struct guid *v = n ? malloc(n * sizeof(*v)) : NULL;
+	int bad = 0;
+
+	if (n && !v)
+		return px_no_memory(p);
+	collect_guids(p->config, v);
+	if (n)
+		qsort(v, n, sizeof(*v), by_guid);
+	for (size_t i = 1; i < n; i++) {
+		if (strcmp(v[i - 1].text, v[i].text) != 0)
+			continue;
+		bad = cfg_error_line(p, v[i].line, NULL, "the guid '%s' is given twice", v[i].text);
+		cfg_note(p, v[i - 1].line, NULL, "it is given here first");
+	}
+	free(v);
 	return bad;
 }

@@ -211,7 +211,7 @@ static const struct {
 		"t.cfg:4:7: error: in frontend 'f': 'ipv4@0.0.0.0:1' is bound twice; several "
 		"sockets "
 		"on one address are had by 'shards'\n\tbind *:1\n\t     ^~~\n"
-		"t.cfg:3:2: note: it is bound here first\n\tbind :1\n\t^~~~~~~\n" },
+		"t.cfg:3:7: note: it is bound here first\n\tbind :1\n\t     ^~\n" },
 	{ "frontend f\n\ttimeout client 1s\n\tbind :1 ssl\n\ttcp-request connection reject\n",
 		NULL },
 	{ "defaults\n\tacl x src 1.2.3.4\n",

@@ -160,6 +160,8 @@ int cfg_duration_ms(
 int cfg_size(
 	struct cfg_parser *p, const struct cfg_word *w, uint64_t min, uint64_t max, uint64_t *out);
 int cfg_on_off(struct cfg_parser *p, const struct cfg_word *w, bool *out);
+/* Whether @w can be a global identity; that no two are alike is checked when all are known. */
+int cfg_guid(struct cfg_parser *p, const struct cfg_word *w);
 /* Whole text of a file in the arena, through the file opener; -1 with an error naming the file. */
 int cfg_read_file(struct cfg_parser *p, const struct cfg_word *w, struct slice *out);
 /* The path a word names, with default-path applied. */
