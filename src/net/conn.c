@@ -176,24 +176,40 @@ bool conn_is_dead(struct conn *c)
 	return r >= 0 || (errno != EAGAIN && errno != EINTR);
 }
 
-const char *conn_err_name(enum conn_err e)
-{
-	static const char *const names[] = {
-		[CONN_E_NONE] = "Success",
-		[CONN_E_SYS] = "System error",
-		[CONN_E_TIMEOUT] = "Timeout",
-		[CONN_E_REFUSED] = "Connection refused",
-		[CONN_E_RESET] = "Connection reset",
-		[CONN_E_NO_PORT] = "No source port available",
-		[CONN_E_PROXY_PROTO] = "Bad PROXY protocol header",
-		[CONN_E_CIP] = "Bad NetScaler header",
-		[CONN_E_SOCKS] = "SOCKS failure",
-		[CONN_E_TLS] = "TLS failure",
-		[CONN_E_ALLOC] = "Out of memory",
-		[CONN_E_FD_LIMIT] = "Out of descriptors",
-	};
+/* clang-format off */
+static const struct conn_failure { /* numbers and texts that tools know from the manual */
+	int number;
+	const char *text;
+} failures[] = {
+	[CONN_E_NONE]		 = { 0, "Success" },
+	[CONN_E_SYS]		 = { 6, "General socket error" },
+	[CONN_E_TIMEOUT]	 = { 6, "General socket error" },
+	[CONN_E_REFUSED]	 = { 6, "General socket error" },
+	[CONN_E_RESET]		 = { 6, "General socket error" },
+	[CONN_E_NO_PORT]	 = { 7, "Source port range exhausted" },
+	[CONN_E_PROXY_CLOSED]	 = { 11, "Connection closed while waiting for PROXY protocol header" },
+	[CONN_E_PROXY_BROKEN]	 = { 12, "Connection error while waiting for PROXY protocol header" },
+	[CONN_E_PROXY_TIMEOUT]	 = { 13, "Timeout while waiting for PROXY protocol header" },
+	[CONN_E_PROXY_CUT]	 = { 14, "Truncated PROXY protocol header received" },
+	[CONN_E_PROXY_NONE]	 = { 15, "Received something which does not look like a PROXY protocol header" },
+	[CONN_E_PROXY_PROTO]	 = { 16, "Received an invalid PROXY protocol header" },
+	[CONN_E_PROXY_UNHANDLED] = { 17, "Received an unhandled protocol in the PROXY protocol header" },
+	[CONN_E_CIP]		 = { 22, "Received an invalid NetScaler Client IP magic number" },
+	[CONN_E_SOCKS]		 = { 41, "SOCKS4 Proxy deny the request" },
+	[CONN_E_TLS]		 = { 34, "SSL handshake failure" },
+	[CONN_E_ALLOC]		 = { 4, "Out of system buffers" },
+	[CONN_E_FD_LIMIT]	 = { 2, "Too many sockets on the process" },
+};
+/* clang-format on */
 
-	return names[e];
+const char *conn_err_text(enum conn_err e)
+{
+	return failures[e].text;
+}
+
+int conn_err_number(enum conn_err e)
+{
+	return failures[e].number;
 }
 
 /* --- the plain transport --- */

@@ -191,34 +191,14 @@ static bool fetch_tlv(const struct arg *args, struct smp_env *env, struct sample
 
 /* --- failures --- */
 
-/* clang-format off */
-static const struct conn_failure { /* numbers and texts that tools know from the manual */
-	int id;
-	const char *text;
-} failures[] = {
-	[CONN_E_NONE]	     = { 0, "Success" },
-	[CONN_E_SYS]	     = { 6, "General socket error" },
-	[CONN_E_TIMEOUT]     = { 6, "General socket error" },
-	[CONN_E_REFUSED]     = { 6, "General socket error" },
-	[CONN_E_RESET]	     = { 6, "General socket error" },
-	[CONN_E_NO_PORT]     = { 7, "Source port range exhausted" },
-	[CONN_E_PROXY_PROTO] = { 16, "Received an invalid PROXY protocol header" },
-	[CONN_E_CIP]	     = { 22, "Received an invalid NetScaler Client IP magic number" },
-	[CONN_E_SOCKS]	     = { 41, "SOCKS4 Proxy deny the request" },
-	[CONN_E_TLS]	     = { 34, "SSL handshake failure" },
-	[CONN_E_ALLOC]	     = { 4, "Out of system buffers" },
-	[CONN_E_FD_LIMIT]    = { 2, "Too many sockets on the process" },
-};
-/* clang-format on */
-
 static bool give_failure(const struct conn *c, bool as_text, struct sample *smp)
 {
-	if (!c || c->error >= LB_ARRAY_LEN(failures))
+	if (!c)
 		return false;
 	smp->type = as_text ? SMP_STR : SMP_SINT;
-	smp->sint = failures[c->error].id;
+	smp->sint = conn_err_number(c->error);
 	if (as_text)
-		smp->str = slice_of(failures[c->error].text);
+		smp->str = slice_of(conn_err_text(c->error));
 	smp->flags |= SMP_F_CONST;
 	return true;
 }

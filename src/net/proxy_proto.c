@@ -124,7 +124,7 @@ static ssize_t parse_v1(const char *data, size_t len, struct result *r)
 		return cr + 2 - data;
 	}
 	if (!slice_starts(line, SLICE("TCP4 ")) && !slice_starts(line, SLICE("TCP6 ")))
-		return -EPROTO;
+		return -EPROTONOSUPPORT;
 	if (v1_addresses(slice_make(line.ptr + 5, line.len - 5),
 		    line.ptr[3] == '4' ? AF_INET : AF_INET6, r->src, r->dst) < 0)
 		return -EPROTO;
@@ -278,7 +278,7 @@ ssize_t pp_parse(const char *data, size_t len, struct addr *src, struct addr *ds
 {
 	struct addr none = { .family = 0 };
 	struct result r = { src, dst, false, NULL };
-	ssize_t n = -EPROTO;
+	ssize_t n = -ENOMSG;
 
 	*src = *dst = none;
 	if (len == 0)

@@ -12,6 +12,7 @@
 #include <lb/net/proxy_proto.h>
 
 #include <errno.h>
+#include <sys/socket.h>
 
 #define KEPT_MIN (64u << 10) /* body bytes kept for a retry; a buffer's size if that is more */
 
@@ -61,13 +62,19 @@ static void choose(struct stream *s, struct server *srv)
 	s->env.srv = srv;
 }
 
+/* Each attempt at a server is a session of it: a retry too. */
+static void count_attempt(struct counters *sv)
+{
+	LB_COUNT(&sv->cum_sess, 1);
+	LB_NOTE(&sv->last_sess_ms, now_ms());
+	freq_add(&sv->sess_rate, 1);
+}
+
 static void count_assigned(struct stream *s, bool balanced)
 {
 	struct counters *sv = counters_mine(&s->srv->counters);
 
-	LB_COUNT(&sv->cum_sess, 1);
-	LB_NOTE(&sv->last_sess_ms, now_ms());
-	freq_add(&sv->sess_rate, 1);
+	count_attempt(sv);
 	if (s->is_http)
 		LB_COUNT(&sv->req_tot, 1);
 	if (balanced) {
@@ -173,11 +180,21 @@ void stream_grant(struct pend_conn *pc)
 	stream_run(s);
 }
 
-static bool client_gave_up(const struct stream *s)
+/* In TCP mode nobody may be reading now. */
+static bool was_reset(const struct conn *c)
 {
-	if (s->client->flags & EP_F_ERROR)
+	int err = 0;
+	socklen_t len = sizeof(err);
+
+	return c->has_hup && getsockopt(c->watch.fd, SOL_SOCKET, SO_ERROR, &err, &len) == 0 && err;
+}
+
+bool stream_client_gave_up(const struct stream *s)
+{
+	if (s->client->flags & EP_F_ERROR || (!s->is_http && was_reset(s->client->conn)))
 		return true;
-	return (s->client->flags & EP_F_EOF) && s->is_http &&
+	/* Who has closed may want to hear the server all the same, unless the option says no. */
+	return (s->client->flags & EP_F_EOF) &&
 	       (px_opt(s->fe, PO_ABORTONCLOSE) || px_opt(s->be, PO_ABORTONCLOSE));
 }
 
@@ -187,7 +204,7 @@ enum step phase_queue(struct stream *s)
 		s->has_slot = false;
 		return connect_now(s);
 	}
-	if (!client_gave_up(s))
+	if (!stream_client_gave_up(s))
 		return STEP_WAIT;
 	stream_leave_queue(s);
 	stream_set_end(s, END_CLI_ABRT, FIN_QUEUE);
@@ -516,7 +533,7 @@ enum step stream_retry(struct stream *s)
 
 enum step phase_retry_wait(struct stream *s)
 {
-	if (client_gave_up(s)) {
+	if (stream_client_gave_up(s)) {
 		stream_set_end(s, END_CLI_ABRT, FIN_CONN);
 		return go(s, SP_DONE);
 	}
@@ -529,6 +546,7 @@ enum step phase_retry_wait(struct stream *s)
 		s->srv_prev = server_ref(s->srv);
 		return go(s, SP_PICK);
 	}
+	count_attempt(counters_mine(&s->srv->counters));
 	return connect_now(s);
 }
 

@@ -295,13 +295,11 @@ static enum step no_response(struct stream *s)
 	return stream_server_failed(s, RETRY_EMPTY_RESPONSE, 502, END_SRV_ABRT, FIN_HEADERS);
 }
 
-static enum step response_broken(struct stream *s)
+static enum step server_broke_off(struct stream *s)
 {
 	LB_COUNT(&counters_mine(&s->srv->counters)->eresp, 1);
 	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eresp, 1);
-	if (s->backend->flags & EP_F_BAD_MSG)
-		return finish(s, END_DENIED, FIN_DATA);
-	return finish(s, END_SRV_ABRT, FIN_DATA);
+	return finish(s, s->backend->flags & EP_F_BAD_MSG ? END_DENIED : END_SRV_ABRT, FIN_DATA);
 }
 
 static void note_connected(struct stream *s)
@@ -373,7 +371,7 @@ static enum step data_http(struct stream *s)
 	if (!s->res_dir.is_done &&
 		(s->backend->flags & (EP_F_ABORTED | EP_F_BAD_MSG | EP_F_ERROR)) &&
 		!(s->backend->flags & EP_F_EOM))
-		return is_behind(s) ? STEP_WAIT : response_broken(s);
+		return is_behind(s) ? STEP_WAIT : server_broke_off(s);
 	return http_end(s);
 }
 
@@ -395,6 +393,8 @@ static enum step data_duplex(struct stream *s)
 	note_connected(s);
 	if ((s->backend->flags & EP_F_ERROR) && !(s->backend->flags & EP_F_CONNECTED))
 		return stream_server_failed(s, RETRY_CONN_FAILURE, 503, END_SRV_ABRT, FIN_CONN);
+	if (!(s->backend->flags & EP_F_CONNECTED) && stream_client_gave_up(s))
+		return finish(s, END_CLI_ABRT, FIN_CONN);
 	if (!is_open && !response_inspect(s, &st))
 		return st;
 	if (!is_open)
@@ -406,7 +406,7 @@ static enum step data_duplex(struct stream *s)
 		return STEP_WAIT;
 	if (s->client->flags & EP_F_ERROR)
 		return finish(s, END_CLI_ABRT, FIN_DATA);
-	return is_behind(s) ? STEP_WAIT : finish(s, END_SRV_ABRT, FIN_DATA);
+	return is_behind(s) ? STEP_WAIT : server_broke_off(s);
 }
 
 enum step phase_data(struct stream *s)

@@ -162,6 +162,7 @@ static enum step inspect(struct stream *s, const struct proxy *px, enum stream_p
 		s->env.is_final |= is_final;
 		s->has_inspected = true;
 		if (client_is_gone(s) && !s->req_dir.q.len) {
+			STREAM_COUNT(s, ereq);
 			stream_set_end(s, END_CLI_ABRT, FIN_REQ);
 			return go(s, SP_DONE);
 		}

@@ -345,18 +345,17 @@ static void handshake_release(struct conn *c)
 	pool_free(&handshake_pool, h);
 }
 
-static void handshake_failed(struct conn *c, const char *why)
+static void handshake_failed(struct conn *c, enum conn_err why)
 {
-	c->error = CONN_E_PROXY_PROTO;
-	session_log_error(c->owner, why);
+	c->error = (uint8_t)why;
+	session_log_error(c->owner, conn_err_text(why));
 	conn_set_linger_reset(c);
 	turn_away(c);
 }
 
 static void handshake_timeout(struct timer *t)
 {
-	handshake_failed(LB_CONTAINER_OF(t, struct handshake, timer)->conn,
-		"timeout while waiting for the PROXY header");
+	handshake_failed(LB_CONTAINER_OF(t, struct handshake, timer)->conn, CONN_E_PROXY_TIMEOUT);
 }
 
 static void handshake_done(struct handshake *h)
@@ -374,6 +373,18 @@ static void handshake_done(struct handshake *h)
 		start_mux(sess, bc);
 }
 
+/* @ret: what pp_parse() said of all there is. */
+static enum conn_err why_no_header(ssize_t ret, const struct conn *c)
+{
+	switch (ret) {
+	case 0: return c->has_hup ? CONN_E_PROXY_CUT : CONN_E_PROXY_PROTO;
+	case -ENOMSG: return CONN_E_PROXY_NONE;
+	case -EPROTONOSUPPORT: return CONN_E_PROXY_UNHANDLED;
+	case -ENOMEM: return CONN_E_ALLOC;
+	default: return CONN_E_PROXY_PROTO;
+	}
+}
+
 /* Peeks, so that what follows the header stays in the socket. Return: 1 done, 0 wait, -1 gone. */
 static int handshake_read(struct handshake *h)
 {
@@ -387,13 +398,12 @@ static int handshake_read(struct handshake *h)
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return 0;
 	if (n <= 0) {
-		handshake_failed(c, "connection closed while waiting for the PROXY header");
+		handshake_failed(c, n < 0 ? CONN_E_PROXY_BROKEN : CONN_E_PROXY_CLOSED);
 		return -1;
 	}
 	len = pp_parse(h->buf, (size_t)n, &src, &dst, &is_local, &info);
 	if (len < 0 || (len == 0 && (n == PP_BUF_SIZE || c->has_hup))) {
-		handshake_failed(
-			c, "received something which does not look like a PROXY protocol header");
+		handshake_failed(c, why_no_header(len, c));
 		return -1;
 	}
 	if (len == 0)
@@ -406,7 +416,7 @@ static int handshake_read(struct handshake *h)
 		c->dst = dst;
 	}
 	if (n != len) {
-		handshake_failed(c, "connection closed while waiting for the PROXY header");
+		handshake_failed(c, CONN_E_PROXY_BROKEN);
 		return -1;
 	}
 	return 1;

@@ -71,6 +71,8 @@ enum step phase_queue(struct stream *s);
 enum step phase_retry_wait(struct stream *s);
 void stream_grant(struct pend_conn *pc);
 void stream_leave_queue(struct stream *s);
+/* Before there is a server: is the client gone, so that none is needed? */
+bool stream_client_gave_up(const struct stream *s);
 void stream_release_server(struct stream *s, enum ep_detach how);
 /* The server failed before a response: try again or answer. @status: what to answer otherwise. */
 enum step stream_server_failed(struct stream *s, uint32_t retry_cause, uint16_t status,

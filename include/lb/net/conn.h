@@ -31,7 +31,13 @@ enum conn_err {
 	CONN_E_REFUSED,
 	CONN_E_RESET,
 	CONN_E_NO_PORT,
-	CONN_E_PROXY_PROTO,
+	CONN_E_PROXY_CLOSED, /* before the PROXY header */
+	CONN_E_PROXY_BROKEN, /* an error of the socket before it */
+	CONN_E_PROXY_TIMEOUT,
+	CONN_E_PROXY_CUT,       /* closed amid it */
+	CONN_E_PROXY_NONE,      /* something else came */
+	CONN_E_PROXY_PROTO,     /* malformed */
+	CONN_E_PROXY_UNHANDLED, /* of a protocol that is not known */
 	CONN_E_CIP,
 	CONN_E_SOCKS,
 	CONN_E_TLS,
@@ -111,7 +117,9 @@ void conn_silent_drop(struct conn *c);
 /* Marks it failed with this errno and the matching enum conn_err. Return: -err. */
 int conn_fail(struct conn *c, int err);
 bool conn_is_dead(struct conn *c); /* idle one: has the peer closed or sent something? peeks */
-const char *conn_err_name(enum conn_err e);
+/* As in HAProxy's logs and fc_err, which tools know. */
+const char *conn_err_text(enum conn_err e);
+int conn_err_number(enum conn_err e);
 
 /* How to reach a server; in the generation's arena. */
 struct connect_opts {
