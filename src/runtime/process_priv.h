@@ -87,6 +87,9 @@ void notify_extend(uint32_t ms); /* more time to stop in */
 void watchdog_start(void);
 void watchdog_stop(void);
 
+/* --- log_watch.c --- */
+void log_watch_look(void); /* tells that log lines were lost, at most once a minute */
+
 /* --- signals.c --- */
 void signals_block(void);
 int signals_init(void); /* 0 or -errno; after threads_init() */

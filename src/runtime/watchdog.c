@@ -62,6 +62,7 @@ static void look(struct timer *t)
 		if (lb_threads[i].is_started)
 			look_at(&lb_threads[i], &seen[i]);
 	}
+	log_watch_look();
 	timer_set(this_wheel(), t, now_ms() + LOOK_MS);
 }
 

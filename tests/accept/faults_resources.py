@@ -56,20 +56,23 @@ def full_disk():
     """Logs to a full disk: lines are lost and counted, nothing else happens, and the errors themselves are not logged."""
     port = free_port()
     with open("/dev/full", "wb") as full:
-        lb = Lb(DEFAULTS + "  log fd@%d format raw local0\n  log stdout format raw local0\n  option httplog\n" % full.fileno()
-                + WEB % port, pass_fds=(full.fileno(),))
+        lb = Lb(DEFAULTS + "  log global\n  option httplog\n" + WEB % port, pass_fds=(full.fileno(),),
+                extra_global="  log fd@%d format raw local0\n  log stdout format raw local0" % full.fileno())
         with Http(port) as c:
             for _ in range(500):
                 assert c.get()[0] == 200
         dropped = int(lb.info("DroppedLogs"))
         assert 500 <= dropped < 520, dropped
+        told = re.compile(r"Log targets do not take what is sent: (\d+) lines were lost\.\n")
+        wait_for(lambda: told.search(lb.output()), "somebody is told")
         before = lb.cpu_seconds()
         time.sleep(0.3)
         assert lb.cpu_seconds() - before < 0.1 * SLOW, "it spins"
         wait_for(lambda: lb.output().count('"GET / HTTP/1.1"') == 500, "the other log has all")
         assert "Success=1" in lb.ask("reload")
         assert get(port)[0] == 200
-        lb.finish()
+        time.sleep(1.2)
+        assert len(told.findall(lb.finish())) == 1, "once a minute at most"
 
 
 def no_disk():
