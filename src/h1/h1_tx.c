@@ -228,6 +228,13 @@ static void write_failed(struct h1s *s)
 	s->ep.err = c->error;
 }
 
+static void break_tx(struct h1s *s)
+{
+	s->tx_broken = true;
+	s->keep = false;
+	bufq_clear(&s->tx);
+}
+
 void h1_flush(struct h1s *s)
 {
 	struct conn *c = s->c->conn;
@@ -235,13 +242,12 @@ void h1_flush(struct h1s *s)
 	if (s->tx.len && c->can_send && !s->tx_broken) {
 		ssize_t r = conn_send_bufq(c, &s->tx);
 
-		if (r < 0) {
-			s->tx_broken = true;
-			s->keep = false;
-			bufq_clear(&s->tx);
-		} else {
+		if (r < 0)
+			break_tx(s);
+		else
 			s->ep.wire_out += (uint64_t)r;
-		}
+	} else if (s->tx.len && c->is_failed && !c->is_server_side) {
+		break_tx(s); /* seen when reading ahead: no event will come any more */
 	}
 	if (s->tx.len == 0 && s->tx_buf && s->tx_buf->refs == 1)
 		buf_unref(&s->tx_buf);

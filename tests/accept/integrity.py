@@ -8,6 +8,7 @@ belongs to the question. A request may fail where somebody broke off; it may nev
 
 In the end all gauges are back at zero, and lb has as many descriptors as before.
 """
+import contextlib
 import hashlib
 import os
 import random
@@ -140,7 +141,8 @@ class Client:
             c.send(out[:self.rng.randrange(len(out))])
             raise EOFError
         # from another thread: an early answer has to be read while the request is still being sent
-        threading.Thread(target=self.send, args=(c, out), daemon=True).start()
+        sender = threading.Thread(target=self.send, args=(c, out), daemon=True)
+        sender.start()
         try:
             for name, body, _ in asked:
                 if self.rng.random() < 0.03:
@@ -148,9 +150,14 @@ class Client:
                     raise EOFError
                 status, fields = c.head()
                 self.check(name, body, status, fields, c.body(fields))
+                if status != 200:
+                    raise EOFError  # an answer that did not wait for its request
         except (OSError, EOFError):
-            c.close()  # ends the sender as well
+            with contextlib.suppress(OSError):
+                c.sock.shutdown(socket.SHUT_RDWR)  # ends the sender as well, which close() would not
             raise
+        finally:
+            sender.join()
 
     @staticmethod
     def send(c, out):
@@ -248,7 +255,7 @@ class Integrity:
         try:
             wait_for(lambda: not left.clear() and not left.extend(self.leftovers()) and not left, "all is quiet")
         except AssertionError:
-            raise AssertionError("left behind: %s" % left) from None
+            raise AssertionError("left behind: %s\n%s" % (left, self.lb.ask("show sess all"))) from None
         assert get(self.port)[0] == 200
 
 
