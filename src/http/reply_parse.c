@@ -182,6 +182,7 @@ static int read_body(
 {
 	char *copy;
 
+	LB_ASSERT(ws->payload);
 	switch (ws->kind) {
 	case PL_FILE: return cfg_read_file(p, ws->payload, &r->body);
 	case PL_STRING: r->body = slice_make(ws->payload->str, ws->payload->len); return 0;

@@ -341,7 +341,7 @@ static struct listener *new_listener(const struct bind_conf *bc)
 /* Port 0 and inherited sockets: what address is it really? */
 static void learn_address(struct listener *l)
 {
-	struct sockaddr_storage ss;
+	struct sockaddr_storage ss = { 0 };
 	socklen_t len = sizeof(ss);
 
 	if (getsockname(l->fds[0], (struct sockaddr *)&ss, &len) == 0 && ss.ss_family != AF_UNIX)

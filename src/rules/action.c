@@ -152,9 +152,13 @@ static int report_other_set(
 	struct strbuf sb = strbuf_fixed(text, sizeof(text));
 	uint32_t sets = 0;
 
-	for (size_t i = 0; i < n_actions; i++)
-		if (slice_eq(name, slice_make(actions[i]->name, stem_len(actions[i]->name))))
-			sets |= actions[i]->sets;
+	for (size_t i = 0; i < n_actions; i++) {
+		const struct action_kw *kw = actions[i];
+
+		LB_ASSERT(kw);
+		if (slice_eq(name, slice_make(kw->name, stem_len(kw->name))))
+			sets |= kw->sets;
+	}
 	if (!sets)
 		return 0;
 	list_sets(&sb, sets);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Preloaded into a program under test: lets allocations fail, clocks lie, and the program crash where
- * it asks for the text of a date, as a block of shared memory says, which the test writes while the
- * program runs. See shim.py.
+ * Preloaded into a program under test: lets allocations fail, clocks lie, and the program crash
+ * where it asks for the text of a date, as a block of shared memory says, which the test writes
+ * while the program runs. See shim.py.
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
@@ -23,7 +23,8 @@ struct control {
 	_Atomic uint32_t one_in; /* so many allocations have one that fails; 0: none fails */
 	_Atomic uint32_t n_failed;
 	_Atomic uint32_t countdown; /* the allocation that brings it to 0 fails */
-	_Atomic uint32_t crash; /* in strftime(): 1 a bad address, 2 no stack left, 3 abort(), 4 busy, 5 asleep */
+	/* in strftime(): 1 a bad address, 2 no stack left, 3 abort(), 4 busy, 5 asleep */
+	_Atomic uint32_t crash;
 };
 
 static struct control none, *control = &none;
@@ -157,7 +158,7 @@ size_t strftime(char *dst, size_t size, const char *format, const struct tm *tm)
 	static size_t (*next)(char *, size_t, const char *, const struct tm *);
 	char c = 0;
 
-	switch (control->crash) {
+	switch (atomic_load(&control->crash)) {
 	case 1: *(volatile int *)8 = 0; break;
 	case 2: recurse(&c); break;
 	case 3: abort();
