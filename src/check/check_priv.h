@@ -72,6 +72,7 @@ struct check_run {
 	uint32_t connect_ms, total_ms, response_ms; /* response_ms 0: total_ms covers all */
 	struct strbuf out;                          /* what to send */
 	/* [owner: thread] from here on */
+	struct list node; /* the worker's runs */
 	enum run_state state;
 	struct conn *conn;
 	struct timer timer;

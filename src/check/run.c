@@ -16,8 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+static __thread struct list runs; /* those of this worker, from the first one on */
+
 static void finish(struct check_run *r, enum check_status status)
 {
+	list_del(&r->node);
 	r->state = RUN_DONE;
 	r->status = status;
 	r->duration_ms = (uint32_t)((clock_mono_us() - r->begun_us) / 1000);
@@ -256,6 +259,9 @@ void check_run_begin(struct mail *m)
 	struct addr to;
 	int ret;
 
+	if (!runs.next)
+		list_init(&runs);
+	list_append(&runs, &r->node);
 	r->begun_us = clock_mono_us();
 	timer_init(&r->timer, on_timeout);
 	if (!conf) {
@@ -272,3 +278,15 @@ void check_run_begin(struct mail *m)
 	else
 		begin_connected(r);
 }
+
+/* The worker has left its loop: what it was about to learn does not matter any more. */
+static void fini_thread(struct thread *t)
+{
+	struct check_run *r, *tmp;
+
+	if (!runs.next)
+		return;
+	list_for_each_safe(r, tmp, &runs, node)
+		finish(r, CHK_UNKNOWN);
+}
+LB_REGISTER_THREAD_FINI(fini_thread);

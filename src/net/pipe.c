@@ -29,6 +29,28 @@ static int pipes_start(struct thread *t)
 }
 LB_REGISTER_THREAD_INIT(pipes_start);
 
+static void pipe_close(struct pipe *p)
+{
+	close(p->fd_read);
+	close(p->fd_write);
+	free(p);
+	atomic_fetch_sub(&n_pipes, 1);
+}
+
+static void pipes_end(struct thread *t)
+{
+	struct pipe_cache *cache = &caches[t->id];
+
+	while (cache->n) {
+		struct pipe *p = list_first(&cache->pipes, struct pipe, node);
+
+		list_del(&p->node);
+		cache->n--;
+		pipe_close(p);
+	}
+}
+LB_REGISTER_THREAD_FINI(pipes_end);
+
 static unsigned max_pipes(void)
 {
 	return lb_tune.maxpipes ? lb_tune.maxpipes : lb_tune.maxconn / 4;
@@ -94,10 +116,7 @@ void pipe_put(struct pipe **pp)
 		LB_COUNT(&process_mine()->pipes_free, 1);
 		return;
 	}
-	close(p->fd_read);
-	close(p->fd_write);
-	free(p);
-	atomic_fetch_sub(&n_pipes, 1);
+	pipe_close(p);
 }
 
 ssize_t conn_splice_in(struct conn *c, struct pipe *p, size_t max)

@@ -59,6 +59,10 @@ void process_mark_unresolved(const struct config *c);
 /* Puts @c in force, command sockets included. 0, or -1 (reported): nothing was changed. */
 int process_activate(struct cfg_parser *p, struct config *c, struct strbuf *summary);
 
+/* --- end.c --- */
+/* Stops what runs and gives back what there is. */
+void process_end(void);
+
 /* --- limits.c --- */
 /* Works out maxconn and the descriptors it takes, raises the limits. 0 or -1 (reported). */
 int limits_apply(struct cfg_parser *p, struct config *c);
@@ -93,6 +97,7 @@ void log_watch_look(void); /* tells that log lines were lost, at most once a min
 /* --- signals.c --- */
 void signals_block(void);
 int signals_init(void); /* 0 or -errno; after threads_init() */
+void signals_fini(void);
 
 /* --- listing.c, version.c --- */
 bool listing_print(const char *classes); /* -dK; false: unknown class */

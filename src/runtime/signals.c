@@ -223,3 +223,8 @@ int signals_init(void)
 	signal_watch.ready = signals_ready;
 	return loop_watch_level(this_loop(), &signal_watch, EPOLLIN);
 }
+
+void signals_fini(void)
+{
+	loop_close(this_loop(), &signal_watch);
+}

@@ -272,20 +272,6 @@ static int start(struct cfg_parser *p, struct config *c)
 	return 0;
 }
 
-static void close_listener(struct listener *l, void *arg)
-{
-	listener_stop(listener_ref(l));
-}
-
-static void end(void)
-{
-	notify_stopping();
-	cli_close();
-	listeners_foreach(close_listener, NULL); /* takes the names of unix sockets away */
-	threads_stop();
-	log_process(5, "Exiting.");
-}
-
 /* Return: -1 go on, or the exit code of a run that only checks or failed. */
 static int load(struct cfg_parser *p, size_t *n_printed)
 {
@@ -316,8 +302,11 @@ static int run(struct cfg_parser *p, struct config *c, size_t n_printed)
 	bool has_master = c->global.master_worker; /* a reload frees the generation */
 
 	print_diag(p->diag, n_printed, lb_process.args.quiet || c->global.quiet);
-	if (r < 0)
+	if (r < 0) {
+		if (atomic_load(&lb_config) != c)
+			config_free(&c);
 		return 1;
+	}
 	process_remember_load(p->diag, lb_process.start_mono_ms);
 	lb_process.is_ready = true;
 	signal_old(lb_process.args.old_signal);
@@ -326,7 +315,7 @@ static int run(struct cfg_parser *p, struct config *c, size_t n_printed)
 	watchdog_start();
 	loop_run(this_loop());
 	watchdog_stop();
-	end();
+	process_end();
 	if (lb_process.exit_code == EXIT_TERMINATED && !has_master)
 		return 0;
 	return lb_process.exit_code;

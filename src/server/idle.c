@@ -467,6 +467,14 @@ static unsigned n_too_many(struct idle_slots *is)
 	return (unsigned)(((have - need + 1) / 2 * mine + idle - 1) / idle);
 }
 
+static void unlist(struct idle_slots *is)
+{
+	struct server *s = is->server;
+
+	list_del(&is->node);
+	server_unref(&s);
+}
+
 static void purge_pool(struct idle_slots *is)
 {
 	struct server *s = is->server;
@@ -479,10 +487,8 @@ static void purge_pool(struct idle_slots *is)
 		update_need(s, conf->pool_purge_delay_ms);
 		close_some(is, n_too_many(is));
 	}
-	if (atomic_load_explicit(&is->n, memory_order_relaxed))
-		return;
-	list_del(&is->node);
-	server_unref(&s);
+	if (!atomic_load_explicit(&is->n, memory_order_relaxed))
+		unlist(is);
 }
 
 static void purge(struct timer *t)
@@ -502,3 +508,17 @@ static int init_thread(struct thread *t)
 	return 0;
 }
 LB_REGISTER_THREAD_INIT(init_thread);
+
+/* The worker has left its loop. */
+static void fini_thread(struct thread *t)
+{
+	struct idle_slots *is, *tmp;
+
+	if (!my_pools.next)
+		return; /* was never started */
+	list_for_each_safe(is, tmp, &my_pools, node) {
+		close_some(is, UINT32_MAX);
+		unlist(is);
+	}
+}
+LB_REGISTER_THREAD_FINI(fini_thread);

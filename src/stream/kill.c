@@ -82,6 +82,51 @@ static void shutdown_sessions(struct server *srv)
 	}
 }
 
+/* --- the end of the process --- */
+
+/* One per worker, asked again only after it was read. */
+static struct end_mail {
+	struct mail mail;
+	struct task task; /* queued behind those of the streams */
+	atomic_bool is_posted;
+} end_mails[LB_MAX_THREADS];
+
+static void end_quietly(struct stream *s, void *arg)
+{
+	s->log_level = 255;
+	stream_kill(s, END_KILLED);
+}
+
+static void end_connections(struct task *t)
+{
+	struct end_mail *em = LB_CONTAINER_OF(t, struct end_mail, task);
+
+	sessions_close_all();
+	atomic_store(&em->is_posted, false);
+}
+
+static void on_end_streams(struct mail *m)
+{
+	struct end_mail *em = LB_CONTAINER_OF(m, struct end_mail, mail);
+
+	streams_foreach(end_quietly, NULL);
+	task_init(&em->task, end_connections);
+	task_wake(this_loop(), &em->task);
+}
+
+void streams_end_all(void)
+{
+	LB_ASSERT_CONTROL();
+	for (unsigned i = 0; i < lb_n_workers; i++) {
+		struct end_mail *em = &end_mails[i];
+
+		if (atomic_exchange(&em->is_posted, true))
+			continue;
+		em->mail.run = on_end_streams;
+		mailbox_post(&lb_threads[i], &em->mail);
+	}
+}
+
 static void __attribute__((constructor)) register_upper(void)
 {
 	server_upper.shutdown_sessions = shutdown_sessions;

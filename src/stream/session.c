@@ -522,6 +522,17 @@ static void drain(struct listener *l, bool only_http)
 	}
 }
 
+/* Those whose stream is ending still are left for another time. */
+void sessions_close_all(void)
+{
+	struct session *sess, *tmp;
+
+	if (streams_any())
+		return;
+	list_for_each_safe(sess, tmp, &sessions, node)
+		turn_away(sess->conn);
+}
+
 static const struct mux_conf *request_conf(struct conn *c)
 {
 	const struct bind_conf *bc = session_conf(c->owner);

@@ -41,6 +41,11 @@ void streams_foreach(void (*fn)(struct stream *s, void *arg), void *arg)
 	}
 }
 
+bool streams_any(void)
+{
+	return !list_empty(&streams);
+}
+
 int32_t stream_elapsed_ms(const struct stream *s)
 {
 	return (int32_t)((now_us() - s->t.begin_us) / 1000);

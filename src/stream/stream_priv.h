@@ -118,6 +118,7 @@ void reply_release(struct stream *s);
 
 /* session.c */
 void session_init(void);
+void sessions_close_all(void); /* of this worker */
 void session_set_last(struct session *sess, struct server *srv);
 
 /* own_conn.c */

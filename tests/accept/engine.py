@@ -380,6 +380,45 @@ def stop_now():
         assert time.monotonic() - start < 1 + SLOW
 
 
+def stop_busy():
+    """Ending gives everything back, whatever state connections are in; a leak fails instrumented builds."""
+    port, origin = free_port(2), Origin("o")
+    slow = Origin("slow", "--delay", "10000")
+    lb = Lb(DEFAULTS + """
+listen web
+  bind 127.0.0.1:%d accept-proxy
+  use_backend slow if { path /slow }
+  http-request tarpit if { path /tarpit }
+  option http-buffer-request
+  timeout tarpit 10s
+  server o %s check inter 100ms
+backend slow
+  server slow %s maxconn 2 check inter 100ms
+listen raw
+  mode tcp
+  bind 127.0.0.1:%d
+  server o %s
+""" % (port, origin.addr, slow.addr, port + 1, origin.addr), nbthread=4)
+    clients = [Http(port + 1) for _ in range(8)]
+    for i in range(48):
+        clients.append(Http(port))
+        clients[-1].send(("PROXY UNKNOWN\r\n", "PROXY UNK")[i % 8 == 7])
+        if i % 8 == 0:
+            assert clients[-1].get()[0] == 200  # and idle from then on
+        elif i % 8 < 7:
+            clients[-1].send(("GET /half HTT", "GET /slow HTTP/1.1\r\nHost: a\r\n\r\n",
+                              "POST /body HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n1",
+                              "GET /tarpit HTTP/1.1\r\nHost: a\r\n\r\n",
+                              "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab",
+                              "")[i % 8 - 1])
+    wait_for(lambda: lb.stat()["slow", "BACKEND"]["qcur"] == "4", "four wait in the queue")
+    start = time.monotonic()
+    lb.finish()
+    assert time.monotonic() - start < 5 * SLOW, "it waits for nobody"
+    for c in clients:
+        c.close()
+
+
 def content():
     """Four workers, many clients, every byte of every answer checked; idle server connections change owners."""
     port, origins = free_port(), [Origin("o%d" % i) for i in range(3)]

@@ -206,5 +206,6 @@ void stream_hooks_init(void);
 void stream_layer_init(void);
 /* All streams of this worker. Thread: a worker. */
 void streams_foreach(void (*fn)(struct stream *s, void *arg), void *arg);
+bool streams_any(void); /* has this worker a stream? */
 
 #endif
