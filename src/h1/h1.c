@@ -106,6 +106,13 @@ static void set_wait_timer(struct h1c *c, const struct mux_conf *mc)
 	timer_set(this_wheel(), &c->timer, LB_MIN(deadline, deadline_in(mc->timeout_client_ms)));
 }
 
+/* The client has nothing to say behind its request: option abortonclose wants to know. */
+static void note_half_close(struct h1s *s)
+{
+	if (s->rx == RX_DONE && s->c->conn->has_hup)
+		s->ep.flags |= EP_F_EOF;
+}
+
 static void start_exchange(struct h1c *c, struct h1s *s)
 {
 	if (conn_watch(c->conn) < 0) {
@@ -118,6 +125,7 @@ static void start_exchange(struct h1c *c, struct h1s *s)
 	c->conn->n_requests++;
 	s->method = s->msg->method;
 	s->peer_version = s->msg->version;
+	note_half_close(s);
 	if (mux_upper.new_request(&s->ep) < 0)
 		close_client(c);
 }
@@ -326,8 +334,8 @@ static void exchange_event(struct h1s *s)
 		conn->xprt->shutdown_write(conn);
 	if (conn->is_server_side && s->rx == RX_HEAD && !conn->is_connecting && conn->can_recv)
 		read_response(s);
-	if (!conn->is_server_side && s->rx == RX_DONE && conn->has_hup)
-		s->ep.flags |= EP_F_EOF;
+	if (!conn->is_server_side)
+		note_half_close(s);
 	mux_upper.notify(&s->ep);
 }
 

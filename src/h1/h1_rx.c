@@ -606,6 +606,6 @@ void h1_rx_tunnel(struct h1s *s)
 	s->rx = RX_TUNNEL;
 	s->is_tunnel = true;
 	s->keep = false;
-	s->ep.flags = (s->ep.flags & ~EP_F_EOM) | EP_F_IS_TUNNEL;
+	s->ep.flags = (s->ep.flags & ~(EP_F_EOM | EP_F_EOF)) | EP_F_IS_TUNNEL;
 	note_more(s); /* what was sent before the tunnel stood */
 }

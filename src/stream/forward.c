@@ -361,8 +361,10 @@ static enum step data_http(struct stream *s)
 			return no_response(s);
 		if (!s->req_dir.is_done && (s->client->flags & (EP_F_ABORTED | EP_F_BAD_MSG)))
 			return request_broken(s);
+		/* It may be reading still. */
 		if ((s->client->flags & EP_F_EOF) && wants_abort_on_close(s))
-			return client_failed(s);
+			return stream_error(s, 400, END_CLI_ABRT,
+				s->backend->flags & EP_F_CONNECTED ? data_fin(s) : FIN_CONN);
 		return STEP_WAIT;
 	}
 	forward_response(s);

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""TCP mode and sockets, seen from both ends: time limits of half-closed connections, socket options, passed connections."""
+"""TCP mode, tunnels and sockets, seen from both ends: half-closed connections, what was sent early, passed connections."""
 import socket
 import subprocess
 import time
@@ -152,6 +152,35 @@ def independent_upload():
     lb.finish()
 
 
+def upgrade_early_end():
+    """Bytes of the new protocol, and its end, that came before the server has switched are not lost."""
+    peer, port = Peer(), free_port()
+    lb = Lb(TIMES.replace("tcp", "http") % ("20s", "20s") +
+            "listen l\n  bind 127.0.0.1:%d\n  server s 127.0.0.1:%d\n" % (port, peer.port))
+    client = wait_for(lambda: connected(port), "it listens")
+    client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+    server = peer.accept()
+    assert b"\r\n\r\n" in server.recv(1000)
+    client.sendall(b"early")
+    client.shutdown(socket.SHUT_WR)
+    time.sleep(0.2)
+    server.sendall(b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n")
+    got = b""
+    while not got.endswith(b"early"):
+        more = server.recv(100)
+        assert more, "lost, only %r has come" % got
+        got += more
+    assert server.recv(10) == b""
+    server.sendall(b"late")
+    server.close()
+    got = b""
+    while not got.endswith(b"late"):
+        more = client.recv(1000)
+        assert more, got
+        got += more
+    lb.finish()
+
+
 def sockpair():
     """Connections are passed over a pair of sockets, from one process to another or within one."""
     origin, port = Origin("o"), free_port()
@@ -228,5 +257,5 @@ def sockpair_refused():
                 "'sockpair@900' is not one end of a pair of unix sockets: Bad file descriptor")
 
 
-main({f.__name__: f for f in (half_closed_client, server_fin, client_fin, independent_streams, independent_upload,
+main({f.__name__: f for f in (half_closed_client, server_fin, client_fin, independent_streams, independent_upload, upgrade_early_end,
                               sockpair, sockpair_refused)})
