@@ -108,14 +108,16 @@ int privileges_drop(struct cfg_parser *p, const struct global_conf *g)
 	return 0;
 }
 
-/* From now on nothing can be started. Threads of libraries that would start on first use are
- * started before. */
+/*
+ * From now on nothing can be started. The thread that liburcu would start at the first call_rcu()
+ * is started before, for everybody: when that fails in the midst of traffic, liburcu aborts.
+ */
 void privileges_seal(const struct global_conf *g)
 {
 	struct rlimit none = { 0, 0 };
 
+	get_default_call_rcu_data();
 	if (g->insecure_fork || !g->has_uid || g->uid == 0)
 		return;
-	get_default_call_rcu_data();
 	setrlimit(RLIMIT_NPROC, &none);
 }
