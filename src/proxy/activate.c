@@ -154,10 +154,11 @@ static int derive_fullconn(struct activation *act)
 			if (!is_led_to_before(px, j))
 				add_fullconn(sums, px, px->use_backends[j].backend);
 	}
+	/* Dynamic rules may lead to one that none is seen to lead to. */
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		if (!c->proxies[i]->fullconn)
-			c->proxies[i]->fullconn =
-				(uint32_t)LB_MIN((sums[i] + 9) / 10, (uint64_t)UINT32_MAX);
+			c->proxies[i]->fullconn = (uint32_t)LB_MIN(
+				LB_MAX((sums[i] + 9) / 10, (uint64_t)1), (uint64_t)UINT32_MAX);
 	return 0;
 }
 

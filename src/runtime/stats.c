@@ -302,6 +302,8 @@ static void set_check(struct stat_row *r, const struct server *s, const struct c
 	set_u64(r, ST_CHKFAIL, k->n_failed);
 	set_u64(r, ST_CHKDOWN, s->n_down_trans);
 	set_u32(r, ST_DOWNTIME, server_down_seconds(s));
+	if (s->admin & SRV_ADM_MAINT) /* nothing is being checked: what was found is stale */
+		return;
 	set_u32(r, ST_CHECK_RISE, k->rise);
 	set_u32(r, ST_CHECK_FALL, k->fall);
 	set_u32(r, ST_CHECK_HEALTH, (uint64_t)LB_MAX(k->health, 0));
