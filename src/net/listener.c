@@ -4,9 +4,9 @@
  *
  * Every worker that serves a listener watches its socket, level-triggered and exclusive. Whoever
  * wakes accepts a batch and gives each connection to the worker that carries the fewest (itself
- * when it is close to that), by mail; not to one that is stuck in its turn. A worker that may take no more (maxconn, rate, descriptors)
- * stops watching; listener_room() or a timer makes it try again, so that a shortage neither spins
- * nor loses connections: they wait in the kernel's queue.
+ * when it is close to that), by mail; not to one that is stuck in its turn. A worker that may take
+ * no more (maxconn, rate, descriptors) stops watching; listener_room() or a timer makes it try
+ * again, so that a shortage neither spins nor loses connections: they wait in the kernel's queue.
  *
  * Control starts and stops by mail to the workers, of which each has one per listener: orders are
  * bits, so that none needs memory and none can be lost.

@@ -52,11 +52,11 @@ int px_need_named(struct cfg_parser *p, const struct proxy *px, const char *what
 
 /* --- resolve.c and its parts: each 0, or -1 (reported) --- */
 int resolve_targets(struct cfg_parser *p, struct proxy *px); /* resolve_names.c */
-int resolve_tracks(struct cfg_parser *p);                 /* resolve_names.c; after all targets */
-int resolve_ids(struct cfg_parser *p);                    /* resolve_ids.c */
-int resolve_binds(struct cfg_parser *p);                  /* resolve_ids.c */
+int resolve_tracks(struct cfg_parser *p); /* resolve_names.c; after all targets */
+int resolve_ids(struct cfg_parser *p);    /* resolve_ids.c */
+int resolve_binds(struct cfg_parser *p);  /* resolve_ids.c */
 int resolve_guids(struct cfg_parser *p);
-int resolve_logs(struct cfg_parser *p, struct proxy *px); /* resolve_logs.c */
+int resolve_logs(struct cfg_parser *p, struct proxy *px);       /* resolve_logs.c */
 void check_proxy(struct cfg_parser *p, const struct proxy *px); /* check.c: warnings */
 
 /* --- activate.c and its parts --- */

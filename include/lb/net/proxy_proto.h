@@ -35,9 +35,9 @@ struct pp2_info {
  *
  * Refuses as early as a byte does not fit: garbage never waits for more.
  *
- * Return: > 0 length of the header; 0 more bytes needed; -ENOMSG no header at all; -EPROTO malformed
- *         (grammar, CRC, lengths, TLV overflow, larger than a buffer); -EPROTONOSUPPORT a protocol
- *         that is not known; -ENOMEM.
+ * Return: > 0 length of the header; 0 more bytes needed; -ENOMSG no header at all; -EPROTO for
+ *         a malformed one (grammar, CRC, lengths, TLV overflow, larger than a buffer);
+ *         -EPROTONOSUPPORT a protocol that is not known; -ENOMEM.
  * Thread: any.
  */
 ssize_t pp_parse(const char *data, size_t len, struct addr *src, struct addr *dst,

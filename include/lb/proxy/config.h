@@ -72,10 +72,10 @@ struct config {
 	struct config_index *index; /* hash for config_find_*, and what the parser must remember */
 	struct config_refs *refs;   /* n_workers + 1; made at activation */
 	unsigned n_refs;
-	unsigned n_unaware;  /* [control] threads that do not know yet that it retires */
-	unsigned n_busy;     /* [control] threads whose n was not 0 yet since */
+	unsigned n_unaware;      /* [control] threads that do not know yet that it retires */
+	unsigned n_busy;         /* [control] threads whose n was not 0 yet since */
 	struct list retire_node; /* [control] among those that retire, the oldest first */
-	struct rcu_head rcu; /* the grace period before it is freed */
+	struct rcu_head rcu;     /* the grace period before it is freed */
 	struct mail free_mail;
 };
 

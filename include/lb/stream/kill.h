@@ -11,7 +11,7 @@ void stream_kill(struct stream *s, enum stream_end end);
 /* Ends this worker's streams on @srv. */
 void streams_kill_server(const struct server *srv, enum stream_end end);
 /*
- * Asks all workers to end their streams, unlogged, and then the client connections and all idle ones.
+ * Asks all workers to end their streams, unlogged, and then the client connections.
  * Thread: control.
  */
 void streams_end_all(void);
