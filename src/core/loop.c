@@ -333,13 +333,18 @@ static int poll_sleeping(struct loop *l)
 	return l->poller->wait(l, timeout);
 }
 
+bool loop_has_work(struct loop *l)
+{
+	return l->n_run_queue || mail_pending(&l->mailbox);
+}
+
 void loop_turn(struct loop *l, bool may_sleep)
 {
 	int n;
 
 	if (!l->measured_from_us)
 		l->measured_from_us = now_us();
-	if (may_sleep && !l->n_run_queue && !mail_pending(&l->mailbox))
+	if (may_sleep && !loop_has_work(l))
 		n = poll_sleeping(l);
 	else
 		n = poll_at_once(l, now_us());

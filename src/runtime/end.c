@@ -52,7 +52,9 @@ static void run_leftovers(void)
 {
 	for (int i = 0; i < CHAIN; i++) {
 		rcu_barrier();
-		loop_turn(this_loop(), false);
+		do
+			loop_turn(this_loop(), false);
+		while (loop_has_work(this_loop()));
 	}
 }
 

@@ -100,6 +100,7 @@ int loop_init(struct loop *l);
 void loop_fini(struct loop *l);
 void loop_run(struct loop *l); /* until is_stopping */
 void loop_stop(struct loop *l);
+bool loop_has_work(struct loop *l);             /* mail or tasks wait */
 void loop_turn(struct loop *l, bool may_sleep); /* one turn of loop_run(); tests step with it */
 
 /* Another thread, that of @l, has not come back from its turn for 100 ms. */
