@@ -225,8 +225,8 @@ int http_set_path(struct http_msg *m, struct slice path, bool with_query)
 	return set_target(m, path, m->query.ptr != NULL, m->query);
 }
 
-/* An empty query takes its question mark along; one in front of @query is the caller's way to say
- * "query". */
+/* A question mark that is there stays, whatever comes behind it; one in front of @query is the
+ * caller's way to say "query". */
 int http_set_query(struct http_msg *m, struct slice query)
 {
 	if (!is_target_safe(query))
@@ -234,7 +234,8 @@ int http_set_query(struct http_msg *m, struct slice query)
 	if (query.len && query.ptr[0] == '?')
 		query = slice_make(query.ptr + 1, query.len - 1);
 	http_uri(m);
-	return set_target(m, m->path, query.len > 0, query);
+	return set_target(
+		m, m->path, query.len || memchr(m->target.ptr, '?', m->target.len), query);
 }
 
 int http_follow_host(struct http_msg *m)
