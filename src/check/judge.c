@@ -112,7 +112,7 @@ static enum http_verdict judge_chunked(struct check_run *r)
 	uint32_t len;
 
 	if (!dst)
-		return verdict(r, CHK_SOCKERR, 0, "Out of memory");
+		return verdict(r, CHK_UNKNOWN, 0, "Out of memory"); /* says nothing of the server */
 	if (!dechunk(r, dst, &len, &is_whole))
 		return verdict(r, CHK_L7RSP, 0, "");
 	return judge_body(r, slice_make(dst, len), is_whole);

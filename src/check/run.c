@@ -39,6 +39,12 @@ static void fail(struct check_run *r, enum check_status status, const char *desc
 	finish(r, status);
 }
 
+/* What lb itself lacks says nothing of the server: the next check may tell. */
+static bool is_shortage(int err)
+{
+	return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+}
+
 /* Something of our own went wrong, or of a unix socket: not what the network says. */
 static void socket_error(struct check_run *r, int err)
 {
@@ -46,15 +52,14 @@ static void socket_error(struct check_run *r, int err)
 
 	snprintf(desc, sizeof(desc), "General socket error (%s)",
 		strerror_r(err, text, sizeof(text)));
-	fail(r, CHK_SOCKERR, desc);
+	fail(r, is_shortage(err) ? CHK_UNKNOWN : CHK_SOCKERR, desc);
 }
 
 static void connect_failed(struct check_run *r, const struct addr *to, int err)
 {
 	char text[64];
 
-	if (to->family == AF_UNIX || err == EMFILE || err == ENFILE || err == ENOMEM ||
-		err == ENOBUFS || err == EADDRNOTAVAIL || err == EADDRINUSE)
+	if (to->family == AF_UNIX || is_shortage(err) || err == EADDRNOTAVAIL || err == EADDRINUSE)
 		socket_error(r, err);
 	else
 		fail(r, CHK_L4CON, strerror_r(err, text, sizeof(text)));

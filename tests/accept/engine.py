@@ -98,10 +98,11 @@ def spread_burst():
 
 
 def emfile():
-    """Out of descriptors: accepting pauses without spinning, the rest goes on, and it resumes."""
+    """Out of descriptors: accepting pauses without spinning, no server is down for it, the rest goes on, and it resumes."""
     port, origin = free_port(), Origin("o")
     lb = Lb(DEFAULTS + "frontend f\n  bind 127.0.0.1:%d\n  default_backend b\nbackend b\n  retries 0\n"
-            "  server s %s\n" % (port, origin.addr), extra_global="  maxconn 500\n  log stdout format raw local0")
+            "  server s %s\nbackend checked\n  server s %s check inter 100 fall 1\n" % (port, origin.addr, origin.addr),
+            extra_global="  maxconn 500\n  log stdout format raw local0")
     resource.prlimit(lb.pid, resource.RLIMIT_NOFILE, (60, 60))  # at start it would be raised or refused
     clients = [Http(port) for _ in range(150)]
     for c in clients[:5]:
@@ -114,6 +115,7 @@ def emfile():
     assert lb.is_running()
     for _ in range(3):
         assert int(lb.info("CurrConns")) > 5, "the admin socket answers"
+    assert lb.stat()["checked", "s"]["status"] == "UP", "a check that lacks a descriptor says nothing of its server"
     n = 0
     for c in clients[5:]:
         c.send("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
