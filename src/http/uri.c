@@ -20,7 +20,9 @@ static size_t host_len(struct slice a)
 {
 	const char *close, *colon;
 
-	if (a.len && a.ptr[0] == '[') {
+	if (!a.len)
+		return 0;
+	if (a.ptr[0] == '[') {
 		close = memchr(a.ptr, ']', a.len);
 		return close ? (size_t)(close + 1 - a.ptr) : a.len;
 	}
