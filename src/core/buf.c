@@ -37,6 +37,14 @@ void buf_free_slow(struct buf *b)
 	pool_free(&buf_pool, b);
 }
 
+uint32_t bufs_in_use(void)
+{
+	const struct pool_cache *c = &pool_caches[buf_pool.id];
+	int64_t n = c->n_held - ((int64_t)buf_pool.keep - c->room);
+
+	return n > 0 ? (uint32_t)n : 0;
+}
+
 void buf_compact(struct buf *b)
 {
 	LB_ASSERT(b->refs == 1 && b->head <= b->tail && b->tail <= b->cap);

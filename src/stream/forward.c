@@ -14,6 +14,7 @@
 
 #define READ_MOST      (512u << 10) /* at once: measured, cheaper by a fifth than 128 kB */
 #define SLOWNESS_MAX   5            /* then 16 kB at once */
+#define BUFS_PLENTY    1024         /* of a worker: with more of them full, portions are small */
 #define SPLICE_AT_ONCE (1u << 20)
 #define SPLICE_MIN     (64u << 10) /* 'splice-auto': shorter bodies are copied */
 
@@ -131,7 +132,7 @@ static size_t splice_round(struct flow *f)
 static size_t read_max(const struct flow *f)
 {
 	if (!f->is_req || !f->s->can_replay || (f->dst->flags & EP_F_CONNECTED))
-		return READ_MOST >> f->d->slowness;
+		return READ_MOST >> (bufs_in_use() < BUFS_PLENTY ? f->d->slowness : SLOWNESS_MAX);
 	return bufq_full(&f->s->kept) ? 0 : stream_keep_room(f->s);
 }
 

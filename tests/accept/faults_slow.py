@@ -117,7 +117,7 @@ listen raw
         print("%s: %d kB idle, then %s; %.2f s of CPU in half a second" % (name, idle, sizes[1:], used))
         assert used < 0.1 * SLOW, "it spins"
         if not IS_SANITIZED:
-            assert sizes[-1] - idle < n * 600, "more than 600 kB for each client"  # one portion read ahead
+            assert sizes[-1] - idle < n * 300, "more than 300 kB for each client"
             assert sizes[-1] - full < n * 20, "it grows"
         for c in clients:
             c.close()

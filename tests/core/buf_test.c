@@ -225,9 +225,26 @@ static void test_out_of_memory(void **state)
 	assert_null(b);
 }
 
+static void test_in_use(void **state)
+{
+	uint32_t before = bufs_in_use();
+	struct buf *v[200]; /* more than a thread keeps */
+
+	for (unsigned i = 0; i < LB_ARRAY_LEN(v); i++) {
+		v[i] = buf_new();
+		assert_non_null(v[i]);
+		assert_int_equal(bufs_in_use(), before + i + 1);
+	}
+	for (unsigned i = LB_ARRAY_LEN(v); i--;) {
+		buf_unref(&v[i]);
+		assert_int_equal(bufs_in_use(), before + i);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_in_use),
 		cmocka_unit_test(test_new),
 		cmocka_unit_test(test_compact),
 		cmocka_unit_test(test_append_joins),

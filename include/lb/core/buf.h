@@ -42,6 +42,7 @@ void bufs_init(uint32_t bufsize);
 uint32_t buf_size(void);
 struct buf *buf_new(void); /* one reference; NULL when memory is out */
 void buf_free_slow(struct buf *b);
+uint32_t bufs_in_use(void); /* that this thread took and did not give back */
 
 static inline struct buf *buf_ref(struct buf *b)
 {
