@@ -9,7 +9,8 @@
 
 #include <ctype.h>
 
-#define OFF(field) offsetof(struct proxy, field)
+#define OFF(field)    offsetof(struct proxy, field)
+#define BODY_GRACE_MS 10000
 
 static int parse_mode(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
@@ -108,6 +109,27 @@ static int parse_rate_limit(
 		return -1;
 	px->rate_limit_sess = (uint32_t)rate;
 	return 0;
+}
+
+/* min-body-rate <bytes per second> [grace <time>] */
+static int parse_min_body_rate(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct proxy *px = obj;
+	const struct cfg_word *w = cfg_next(args);
+	uint64_t rate;
+
+	if (cfg_size(p, w, 0, UINT32_MAX, &rate) < 0)
+		return -1;
+	px->min_body_rate = (uint32_t)rate;
+	px->body_grace_ms = BODY_GRACE_MS;
+	w = cfg_next(args);
+	if (!w)
+		return 0;
+	if (strcmp(w->str, "grace") != 0)
+		return cfg_error(p, w, "expected 'grace <time>', got '%s'", w->str);
+	w = cfg_need(p, args, "a time");
+	return w ? cfg_duration_ms(p, w, 1000, &px->body_grace_ms) : -1;
 }
 
 /* --- keep-alive probes: idle and interval are durations, kept in seconds as the kernel has them
@@ -371,6 +393,9 @@ static const struct cfg_kw general_kws[] = {
 	{ .name = "rate-limit", .scope = CFG_PROXY, .where = CFG_ANY_FE, .ignored_in = CFG_BE, .min_args = 1, .max_args = 2,
 	  .parse = parse_rate_limit, .usage = "rate-limit sessions <per second>",
 	  .help = "most connections accepted per second; others wait in the kernel", .flags = "+2" },
+	{ .name = "min-body-rate", .scope = CFG_PROXY, .where = CFG_ANY_FE, .ignored_in = CFG_BE, .min_args = 1,
+	  .max_args = 3, .parse = parse_min_body_rate, .usage = "min-body-rate <bytes per second> [grace <time>]",
+	  .help = "how fast a request's body has to come on average, once the grace is over" },
 	{ .name = "max-session-srv-conns", .scope = CFG_PROXY, .where = CFG_ANY_FE, .ignored_in = CFG_BE, .min_args = 1,
 	  .max_args = 1, .type = CFG_T_UINT, .offset = OFF(max_own_conns), .max = INT32_MAX,
 	  .usage = "max-session-srv-conns <n>",

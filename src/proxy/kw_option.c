@@ -252,7 +252,7 @@ static const struct cfg_kw option_kws[] = {
 	FLAG("h1-case-adjust-bogus-server", BE, PO_CASE_ADJ_SRV, "[ BE ]", "send servers header names in the case of h1-case-adjust"),
 	FLAG("http-buffer-request", BOTH, PO_HTTP_BUFFER_REQ, "[ FE BE HTTP ]", "wait for the request's body before rules run"),
 	FLAG("http-ignore-probes", FE, PO_IGNORE_PROBES, "[ FE HTTP ]", "neither log nor answer connections that close or time out without a request"),
-	FLAG("http-no-delay", BOTH, PO_HTTP_NO_DELAY, "[ FE BE HTTP ]", "send each piece of a body at once"),
+	FLAG("http-no-delay", BOTH, PO_HTTP_NO_DELAY, "[ FE BE HTTP ]", "send each piece of a body at once, as lb always does"),
 	FLAG("http-pretend-keepalive", BE, PO_PRETEND_KA, "[ BE HTTP ]", "do not tell servers that the connection will be closed"),
 	FLAG("http-use-proxy-header", FE, PO_USE_PROXY_HDR, "[ FE HTTP ]", "take Proxy-Connection for Connection"),
 	FLAG("independent-streams", BOTH, PO_INDEPENDENT, "[ FE BE ]", "let writing not renew the timeout for reading"),

@@ -36,7 +36,6 @@ static void derive_mux(struct proxy *px)
 	m->accept_unsafe_req = px_opt(px, PO_UNSAFE_REQ);
 	m->accept_unsafe_res = px_opt(px, PO_UNSAFE_RES);
 	m->ignore_probes = px_opt(px, PO_IGNORE_PROBES);
-	m->http_no_delay = px_opt(px, PO_HTTP_NO_DELAY);
 	m->use_proxy_header = px_opt(px, PO_USE_PROXY_HDR);
 	m->case_client = px_opt(px, PO_CASE_ADJ_CLI) ? px->config->global.name_case : NULL;
 	m->case_server = px_opt(px, PO_CASE_ADJ_SRV) ? px->config->global.name_case : NULL;

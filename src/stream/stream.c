@@ -114,12 +114,53 @@ static bool client_is_awaited(const struct stream *s)
 	       !(s->backend && (s->backend->flags & EP_F_TX_BLOCKED));
 }
 
+static int64_t min_deadline(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Nothing but the client holds up the request's body. */
+static bool body_is_awaited(const struct stream *s)
+{
+	if (!s->is_http || s->req_dir.is_done || (s->client->flags & EP_F_EOM))
+		return false;
+	if (s->phase == SP_REQ_BODY_WAIT)
+		return true;
+	return s->phase == SP_DATA && s->backend && (s->backend->flags & EP_F_CONNECTED) &&
+	       !(s->backend->flags & EP_F_TX_BLOCKED);
+}
+
+/* 'min-body-rate': when the average falls below, if no more comes. */
+static int64_t body_deadline(const struct stream *s)
+{
+	uint32_t rate = s->fe->min_body_rate;
+	uint64_t n;
+
+	if (LB_LIKELY(!rate) || !body_is_awaited(s))
+		return TIME_NEVER;
+	n = s->client->body_in - s->body_since_bytes;
+	return deadline_after(s->body_since_ms, s->fe->body_grace_ms) + (int64_t)(n * 1000 / rate);
+}
+
+/* What the server or a rule makes it wait is not the client's fault: it starts anew. */
+static void note_body_wait(struct stream *s)
+{
+	if (LB_LIKELY(!s->fe->min_body_rate) || body_is_awaited(s))
+		return;
+	s->body_since_ms = now_ms();
+	s->body_since_bytes = s->client->body_in;
+}
+
+static int64_t reading_deadline(const struct stream *s)
+{
+	return min_deadline(deadline_after(s->client_ms, s->timeout_client_ms), body_deadline(s));
+}
+
 static int64_t client_deadline(const struct stream *s)
 {
 	if (is_duplex(s))
 		return client_deadline_duplex(s);
-	return client_is_awaited(s) ? deadline_after(s->client_ms, s->timeout_client_ms)
-				    : TIME_NEVER;
+	return client_is_awaited(s) ? reading_deadline(s) : TIME_NEVER;
 }
 
 static int64_t server_deadline(const struct stream *s)
@@ -146,11 +187,6 @@ static int64_t connect_deadline(const struct stream *s)
 	return deadline_after(s->connect_ms, s->cur_timeout_connect_ms);
 }
 
-static int64_t min_deadline(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
-}
-
 /* Bytes of the client are awaited for the rules. */
 static bool is_reading_request(const struct stream *s)
 {
@@ -167,7 +203,7 @@ static void arm_timer(struct stream *s)
 		d = min_deadline(d, server_deadline(s));
 		d = min_deadline(d, connect_deadline(s));
 	} else if (is_reading_request(s)) {
-		d = min_deadline(d, deadline_after(s->client_ms, s->timeout_client_ms));
+		d = min_deadline(d, reading_deadline(s));
 	}
 	timer_set(this_wheel(), &s->timer, d);
 }
@@ -239,8 +275,7 @@ static enum step data_timed_out(struct stream *s)
 
 static bool client_is_late(const struct stream *s)
 {
-	return is_reading_request(s) &&
-	       deadline_after(s->client_ms, s->timeout_client_ms) <= now_ms();
+	return is_reading_request(s) && reading_deadline(s) <= now_ms();
 }
 
 static enum step timed_out(struct stream *s)
@@ -359,6 +394,7 @@ void stream_run(struct stream *s)
 		stream_account_bytes(s);
 	}
 	note_writes(s);
+	note_body_wait(s);
 	arm_timer(s);
 }
 
@@ -465,6 +501,7 @@ static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
 	task_init(&s->task, task_run);
 	pend_conn_init(&s->pend, lb_thread, stream_grant);
 	s->client_ms = s->server_ms = s->client_in_ms = s->server_in_ms = now_ms();
+	s->body_since_ms = s->client_ms;
 	s->timeout_client_ms = fe->timeout_client;
 	s->phase_deadline_ms = TIME_NEVER;
 	s->can_replay = true;

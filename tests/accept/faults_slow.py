@@ -152,8 +152,8 @@ def seconds_to_end(port, first, step=b"", every=0.1, most=8):
 
 def slow_body():
     """Head and, where it is buffered, body have timeout http-request from their first byte on; a silent body has timeout
-    client, whether it is buffered or not."""
-    port = free_port(3)
+    client, whether it is buffered or not; min-body-rate ends one that trickles, and lets one that is fast enough pass."""
+    port = free_port(5)
     lb = Lb("""
 defaults
   mode http
@@ -169,22 +169,37 @@ listen plain
   bind 127.0.0.1:%d
   option http-buffer-request
   server s 127.0.0.1:%d
+listen rate
+  bind 127.0.0.1:%d
+  min-body-rate 100 grace 1s
+  server s 127.0.0.1:%d
+listen buffered_rate
+  bind 127.0.0.1:%d
+  min-body-rate 100 grace 1s
+  option http-buffer-request
+  server s 127.0.0.1:%d
 frontend origin
   bind 127.0.0.1:%d
   timeout client 30s
   option http-buffer-request
   http-request return status 200
-""" % (port, port + 2, port + 1, port + 2, port + 2))
+""" % (port, port + 2, port + 1, port + 2, port + 3, port + 2, port + 4, port + 2, port + 2))
     post = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000\r\n\r\n"
     chunk = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5;"
     for name, where, first, step, wanted in (
             ("head, a byte at a time", port, b"GET /", b"x", 1), ("empty lines", port, b"\r\n", b"", 0.6),
             ("body, a byte at a time", port, post, b"x", 1), ("body, silent", port, post, b"", 0.6),
             ("no http-request, silent", port + 1, post, b"", 0.6),
-            ("no http-request, chunk without end", port + 1, chunk, b"", 0.6)):
+            ("no http-request, chunk without end", port + 1, chunk, b"", 0.6),
+            ("slower than min-body-rate", port + 3, post, b"x", 1),
+            ("buffered, slower than min-body-rate", port + 4, post, b"x", 1)):
         took, out = seconds_to_end(where, first, step)
         print("%s: %.2f s, %r" % (name, took or -1, out[:30]))
         assert out.startswith(b"HTTP/1.1 408 ") and wanted - 0.05 < took < wanted + 0.5 * SLOW, name
+    assert int(lb.stat()["rate", "FRONTEND"]["ereq"]) == int(lb.stat()["buffered_rate", "FRONTEND"]["ereq"]) == 1
+    for where in (port + 3, port + 4):  # 2 s for the whole of it, 500 bytes a second
+        took, out = seconds_to_end(where, post.replace(b"Host: a", b"Host: a\r\nConnection: close"), b"x" * 50)
+        assert out.startswith(b"HTTP/1.1 200 ") and took > 1.5, (took, out)
     lb.finish()
 
 

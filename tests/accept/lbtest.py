@@ -147,8 +147,8 @@ class Lb(Process):
 
     def ask(self, command):
         with socket.socket(socket.AF_UNIX) as s:
+            s.connect(self.socket)  # waits for room in the backlog; with a timeout it would fail at once
             s.settimeout(20)
-            s.connect(self.socket)
             s.sendall(command.encode() + b"\n")
             out = b""
             while True:

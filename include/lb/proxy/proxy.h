@@ -139,6 +139,8 @@ struct proxy {
 	} * req_captures, *res_captures;
 	unsigned n_req_captures, n_res_captures;
 	struct capture cookie_capture;
+	uint32_t min_body_rate; /* bytes a second that a request's body must keep up; 0: any */
+	uint32_t body_grace_ms; /* how long it may be slower */
 	/* backend */
 	struct server_conf **servers;
 	unsigned n_servers;

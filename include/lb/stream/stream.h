@@ -168,6 +168,9 @@ struct stream {
 	/* last bytes from either side, or end told to it */
 	int64_t client_in_ms, server_in_ms;
 	uint64_t client_seen, server_seen; /* wire_out of the endpoints, as last looked at */
+	/* since when the client alone is awaited, and what of the body had come: min-body-rate */
+	int64_t body_since_ms;
+	uint64_t body_since_bytes;
 	/* in force */
 	uint32_t timeout_client_ms, timeout_server_ms, timeout_tunnel_ms, cur_timeout_connect_ms;
 	int64_t connect_ms; /* when the connection attempt began */
