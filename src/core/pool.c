@@ -24,6 +24,9 @@ struct thread_caches {
 	bool is_chained;            /* [owner] */
 };
 
+#define SHORT_MS 1000
+
+__thread int64_t memory_short_until_ms;
 __thread struct pool_cache pool_caches[POOL_MAX + 1];
 atomic_uint pools_fail_percent;
 
@@ -110,7 +113,11 @@ static void *alloc_hard(size_t size)
 {
 	void *obj = malloc(size);
 
-	return obj || !give_back() ? obj : malloc(size);
+	if (LB_UNLIKELY(!obj) && give_back())
+		obj = malloc(size);
+	if (LB_UNLIKELY(!obj))
+		memory_short_until_ms = now_ms() + SHORT_MS;
+	return obj;
 }
 
 /* The cache is empty, or failures are wanted. */

@@ -413,7 +413,8 @@ static void detach_server(struct h1c *c, struct h1s *s, enum ep_detach how)
 {
 	struct conn *conn = c->conn;
 	bool keep = how == EP_KEEP && s->keep && s->rx == RX_DONE && h1_tx_ended(s) && !s->tx.len &&
-		    !c->rx && !conn->is_eof && !conn->is_failed && !conn->has_hup && !s->is_tunnel;
+		    !c->rx && !conn->is_eof && !conn->is_failed && !conn->has_hup &&
+		    !s->is_tunnel && !memory_is_short();
 
 	h1s_free(&c->s);
 	conn->n_requests++;
@@ -435,7 +436,8 @@ static void detach_client(struct h1c *c, struct h1s *s, enum ep_detach how)
 		close_client(c);
 		return;
 	}
-	if (how == EP_KEEP && done && s->keep && !s->is_tunnel && !c->is_draining) {
+	if (how == EP_KEEP && done && s->keep && !s->is_tunnel && !c->is_draining &&
+		!memory_is_short()) {
 		h1s_free(&c->s);
 		if (conn_watch(conn) < 0) {
 			close_client(c);

@@ -290,6 +290,10 @@ static bool accept_one(struct listener_worker *lw, const struct bind_conf *bc, i
 	struct conn *c;
 	int fd;
 
+	if (memory_is_short()) { /* for those who are here; others wait in the kernel's queue */
+		suspend(lw, RETRY_SHORTAGE_MS);
+		return false;
+	}
 	if (!listener_upper.reserve(l, &retry_ms)) {
 		wait_for_room(lw, retry_ms);
 		return false;

@@ -9,7 +9,7 @@ import threading
 import time
 
 from faults_servers import OK, Server
-from lbtest import IS_SANITIZED, Lb, PROGRAM, folder, free_port, get, main, wait_for
+from lbtest import Http, IS_SANITIZED, Lb, PROGRAM, SLOW, folder, free_port, get, main, wait_for
 from shim import Shim
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -225,5 +225,48 @@ def fail_malloc():
     lb.finish()
 
 
+def is_kept(client):
+    """Whether a connection is still there after a request on it."""
+    assert client.get()[0] == 200
+    client.sock.settimeout(0.2 * SLOW)
+    try:
+        return client.sock.recv(1) != b""
+    except TimeoutError:
+        return True
+    except OSError:
+        return False
+    finally:
+        client.sock.settimeout(20)
+
+
+def short():
+    """For a second after an allocation failed nothing is kept idle and nothing new is taken; then all is as before."""
+    if IS_SANITIZED:
+        print("allocations of a sanitizer are its own")
+        return
+    shim, port = Shim(), free_port()
+    lb = Lb("defaults\n  mode http\n  timeout client 30s\nfrontend web\n  bind 127.0.0.1:%d\n"
+            "  http-request return status 200\n" % port, env=shim.env)
+    for _ in range(20):  # a slow machine may be late for it
+        client = Http(port)
+        assert is_kept(client)
+        shim.fail_one_in(1)
+        crowd = [Http(port) for _ in range(50)]
+        time.sleep(0.1)
+        shim.fail_one_in(0)
+        was_kept = is_kept(client)
+        taken_ms = time.monotonic()
+        assert crowd[-1].get()[0] == 200, "who waited in the kernel's queue is served"
+        waited = time.monotonic() - taken_ms
+        for c in crowd:
+            c.sock.close()
+        if not was_kept:
+            break
+    assert not was_kept
+    print("the last of those who waited was served after %.1f s" % waited)
+    wait_for(lambda: is_kept(Http(port)), "connections are kept again")
+    lb.finish()
+
+
 if __name__ == "__main__":
-    main({"fail_alloc": fail_alloc, "fail_load": fail_load, "fail_malloc": fail_malloc})
+    main({"fail_alloc": fail_alloc, "fail_load": fail_load, "fail_malloc": fail_malloc, "short": short})

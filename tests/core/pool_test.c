@@ -97,12 +97,16 @@ static void test_gives_back_before_it_fails(void **state)
 		pool_free(&large_pool, obj[i]);
 	limit_memory(&before);
 	larger = pool_alloc(&larger_pool);
+	assert_false(memory_is_short());
 	for (int i = 0; i < 3; i++)
 		assert_non_null(obj[i] = pool_alloc(&large_pool));
 	none = pool_alloc(&larger_pool);
 	setrlimit(RLIMIT_AS, &before);
 	assert_non_null(larger);
 	assert_null(none);
+	assert_true(memory_is_short());
+	lb_now.mono_ms += 1000;
+	assert_false(memory_is_short());
 	pool_free(&larger_pool, larger);
 	for (int i = 0; i < 3; i++)
 		pool_free(&large_pool, obj[i]);

@@ -10,6 +10,7 @@
 #define LB_CORE_POOL_H
 
 #include <lb/core/base.h>
+#include <lb/core/clock.h>
 
 #include <stdatomic.h>
 
@@ -50,6 +51,17 @@ struct pool_stats {
 
 /* Gives every registered pool its id. Once, before threads. Sizes may be set before (buffers). */
 void pools_init(void);
+extern __thread int64_t memory_short_until_ms;
+
+/*
+ * An allocation of this thread failed within the last second, though all that was kept for reuse
+ * had been given back. Who asks keeps nothing idle and takes nothing new.
+ */
+static inline bool memory_is_short(void)
+{
+	return LB_UNLIKELY(now_ms() < memory_short_until_ms);
+}
+
 void *pool_alloc_slow(struct pool *pool);
 void pool_free_slow(struct pool *pool, void *obj);
 
