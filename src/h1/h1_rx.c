@@ -99,9 +99,10 @@ ssize_t h1_fill(struct h1c *c, bool ahead)
 		return r;
 	room = buf_room(c->rx);
 	iov[0] = (struct iovec){ c->rx->data + c->rx->tail, room };
-	if (ahead && (next = buf_new()))
+	if (ahead && c->reads_ahead && (next = buf_new()))
 		iov[n++] = (struct iovec){ next->data, next->cap };
 	r = conn_recv(c->conn, iov, n);
+	c->reads_ahead = r >= (ssize_t)room;
 	if (next && r > (ssize_t)room) {
 		c->rx->tail += room;
 		next->tail = (uint32_t)r - room;
