@@ -113,9 +113,10 @@ static void *alloc_hard(size_t size)
 {
 	void *obj = malloc(size);
 
-	if (LB_UNLIKELY(!obj) && give_back())
-		obj = malloc(size);
-	if (LB_UNLIKELY(!obj))
+	if (obj)
+		return obj;
+	obj = give_back() ? malloc(size) : NULL;
+	if (!obj)
 		memory_short_until_ms = now_ms() + SHORT_MS;
 	return obj;
 }

@@ -45,7 +45,8 @@ struct h1c {
 	bool is_draining;    /* close instead of waiting for another request */
 	bool is_lingering;   /* output is over; input is thrown away until EOF */
 	bool has_begun;      /* client side: the first byte of the next head has come */
-	bool reads_ahead;    /* the read before filled its buffer: two are cheaper than one more call */
+	bool reads_ahead; /* the read before filled its buffer: two are cheaper than one more call
+			   */
 };
 
 struct h1s {

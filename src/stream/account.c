@@ -133,7 +133,7 @@ void stream_account_end(struct stream *s)
 	}
 	if (s->is_http)
 		count_status(s);
-	if (s->is_counted_be)
+	if (be && s->is_counted_be)
 		counters_leave(be);
 	LB_COUNT(&process_mine()->cur_streams, -1);
 }
