@@ -214,14 +214,23 @@ def fail_malloc():
     assert lb.is_running(), lb.output()[-8000:]
     assert shim.n_failed() > 1000
     lb.ask("set server ok/a state ready; set server ok/b state ready; enable frontend tcp")
-    assert "Success=1" in lb.ask("reload"), lb.ask("reload")
+    ask_until(lb, "reload", "Success=1")
     wait_for(lambda: lb.info("CurrConns") == "0", "all connections are gone")
     wait_for(lambda: lb.stat()["ok", "a"]["status"] == "UP", "checks go on")
-    for _ in range(20):
-        assert get(ports["port"])[0] == 200 and get(ports["tcp"])[0] == 200
-    rows = lb.stat()
-    for key, row in rows.items():
-        assert row["scur"] in ("0", "1") and (row["qcur"] or "0") == "0", (key, row["scur"], row["qcur"])
+
+    def serves():
+        try:
+            return all(get(ports[name])[0] == 200 for name in ["port", "tcp"] * 20)
+        except (EOFError, OSError):  # on a busy machine an origin may be late
+            return False
+
+    def busy():
+        return [(key, row["scur"], row["qcur"]) for key, row in lb.stat().items()
+                if row["scur"] not in ("", "0") or row["qcur"] not in ("", "0")]
+
+    wait_for(serves, "all is well")
+    assert lb.is_running(), lb.output()[-8000:]
+    wait_for(lambda: not busy(), "nothing is counted as there any more")
     lb.finish()
 
 
