@@ -10,15 +10,8 @@ import subprocess
 import threading
 import time
 
-from lbtest import Http, IS_SANITIZED, Lb, Origin, SLOW, accepts, folder, free_port, get, main, wait_for
+from lbtest import accepts, DEFAULTS, folder, free_port, get, Http, IS_SANITIZED, Lb, main, Origin, SLOW, wait_for
 
-DEFAULTS = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-"""
 ANSWER = '  http-request return status 200 content-type text/plain string "hi"\n'
 
 

@@ -8,16 +8,9 @@ import threading
 import time
 
 from faults_slow import rss_kb
-from lbtest import Http, IS_SANITIZED, Lb, PROGRAM, SLOW, Process, folder, free_port, get, main, wait_for
+from lbtest import DEFAULTS, folder, free_port, get, Http, IS_SANITIZED, Lb, main, Process, PROGRAM, SLOW, wait_for
 from shim import Shim
 
-DEFAULTS = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-"""
 WEB = "frontend web\n  bind 127.0.0.1:%d\n  http-request return status 200\n"
 
 

@@ -4,15 +4,8 @@ import re
 import socket
 import threading
 
-from lbtest import Lb, free_port, main
+from lbtest import DEFAULTS, free_port, Lb, main
 
-DEFAULTS = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-"""
 POST = b"POST / HTTP/1.1\r\nHost: a\r\n"
 CHUNKED = b"Transfer-Encoding: chunked\r\n"
 # a request; the framing fields and the body that the server gets, or None where it must get nothing

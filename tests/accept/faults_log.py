@@ -10,15 +10,8 @@ import subprocess
 import threading
 import time
 
-from lbtest import Http, Lb, Origin, SLOW, folder, free_port, get, main, wait_for
+from lbtest import DEFAULTS, folder, free_port, get, Http, Lb, main, Origin, SLOW, wait_for
 
-DEFAULTS = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-"""
 # what url_dec makes of it: line ends, a forged line, quotes, a terminal's escape, NUL, broken and odd UTF-8
 EVIL = r"%0d%0a<134>forged: \"line\" \\ ] %1b[31m %00 %ff%c3%28 %7f %c2%85 %e2%80%a8 %c3%a9 {a|b} %25s %25%5bsrc]"
 FORMATS = {

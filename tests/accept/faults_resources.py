@@ -7,16 +7,9 @@ import resource
 import threading
 import time
 
-from lbtest import Http, IS_SANITIZED, Lb, SLOW, die_with_parent, free_port, get, main, wait_for
+from lbtest import DEFAULTS, die_with_parent, free_port, get, Http, IS_SANITIZED, Lb, main, SLOW, wait_for
 from shim import Shim
 
-DEFAULTS = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-"""
 WEB = "frontend web\n  bind 127.0.0.1:%d\n  http-request return status 200\n"
 CAP_SYS_RESOURCE = 24
 

@@ -8,15 +8,8 @@ import struct
 import threading
 import time
 
-from lbtest import Http, IS_SANITIZED, Lb, SLOW, free_port, get, main, wait_for
+from lbtest import DEFAULTS, free_port, get, Http, IS_SANITIZED, Lb, main, SLOW, wait_for
 
-DEFAULTS = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-"""
 HEAD = b"HTTP/1.1 200 OK\r\n"
 OK = HEAD + b"Content-Length: 2\r\n\r\nok"
 

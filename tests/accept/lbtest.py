@@ -26,6 +26,14 @@ with open(PROGRAM, "rb") as program:
     IS_SANITIZED = re.search(rb"__[at]san_init", program.read()) is not None
 SLOW = 5 if IS_SANITIZED else 1  # times given in seconds are stretched so
 _taken = set()
+# what most scenarios begin with
+DEFAULTS = """
+defaults
+  mode http
+  timeout connect 5s
+  timeout client 30s
+  timeout server 30s
+"""
 
 
 def free_port(count=1):

@@ -6,15 +6,8 @@ import socket
 import threading
 import time
 
-from lbtest import Http, Lb, Origin, SLOW, accepts, folder, free_port, get, main, wait_for
+from lbtest import accepts, DEFAULTS, folder, free_port, get, Http, Lb, main, Origin, SLOW, wait_for
 
-DEFAULTS = """
-defaults
-  mode http
-  timeout connect 5s
-  timeout client 30s
-  timeout server 30s
-"""
 
 
 def back(origin, more=""):
