@@ -64,6 +64,8 @@ static size_t print_diag(const struct cfg_diag *diag, size_t from, bool is_quiet
 {
 	if (diag->text.len > from && (!is_quiet || lb_process.args.verbose))
 		fwrite(diag->text.ptr + from, 1, diag->text.len - from, stderr);
+	if (diag->text.is_truncated) /* not even for a message was there room */
+		fputs("lb: error: out of memory\n", stderr);
 	fflush(stderr);
 	return diag->text.len;
 }

@@ -173,12 +173,22 @@ def fail_load():
     with open(path, "w") as f:
         f.write(CONFIG.format(**{name: 9000 + i for i, name in enumerate(ports)}))
     seen = {0: 0, 1: 0}
-    for one_in in [1, 10] + list(range(100, 2000, 100)) * 4:
-        shim.fail_one_in(one_in)
+
+    def load(what):
         p = subprocess.run([PROGRAM, "-c", "-f", path], env=shim.env, capture_output=True, text=True)
-        assert p.returncode in seen, (one_in, p.returncode, p.stderr)
-        assert p.returncode == 0 or "memory" in p.stderr, p.stderr
+        assert p.returncode in seen, (what, p.returncode, p.stderr)
+        assert p.returncode == 0 or "memory" in p.stderr.lower(), (what, p.returncode, p.stderr)
         seen[p.returncode] += 1
+
+    n = 0
+    while not shim.left():
+        n += 1
+        shim.fail_after(n)
+        load("allocation %d" % n)
+    shim.fail_after(0)
+    for one_in in [1, 2, 3, 5, 10] + list(range(20, 400, 20)):
+        shim.fail_one_in(one_in)
+        load("one in %d" % one_in)
     print("%d loaded, %d did not; %d allocations failed" % (seen[0], seen[1], shim.n_failed()))
     assert seen[1] > 10
 
