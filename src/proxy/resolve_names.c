@@ -7,8 +7,8 @@
 
 #include "proxy_priv.h"
 
-/* The nearest name on the backend side, NULL: none is near. */
-static const char *nearest(const struct config *c, const char *name, uint32_t caps)
+/* The nearest name of a section with one of @caps, NULL: none is near. */
+static const char *nearest(const struct config *c, struct slice name, uint32_t caps)
 {
 	const char *best = NULL;
 	unsigned best_distance = UINT32_MAX, d;
@@ -18,8 +18,32 @@ static const char *nearest(const struct config *c, const char *name, uint32_t ca
 
 		if (!(px->caps & caps))
 			continue;
-		if (str_is_near(slice_of(name), slice_of(px->name), &d) && d < best_distance) {
+		if (str_is_near(name, slice_of(px->name), &d) && d < best_distance) {
 			best = px->name;
+			best_distance = d;
+		}
+	}
+	return best;
+}
+
+/* The same for a server: of the backend that @name names, of @curpx without one. */
+static const char *nearest_server(
+	const struct config *c, const struct proxy *curpx, struct slice name)
+{
+	const char *slash = name.len ? memchr(name.ptr, '/', name.len) : NULL;
+	size_t skip = slash ? (size_t)(slash - name.ptr) + 1 : 0;
+	struct slice own = slice_make(name.ptr + skip, name.len - skip);
+	const struct proxy *px = curpx;
+	const char *best = NULL;
+	unsigned best_distance = UINT32_MAX, d;
+
+	if (slash)
+		px = config_find(c, slice_make(name.ptr, skip - 1), CFG_BE);
+	for (unsigned i = 0; px && i < px->n_servers; i++) {
+		const char *cand = px->servers[i]->name;
+
+		if (str_is_near(own, slice_of(cand), &d) && d < best_distance) {
+			best = cand;
 			best_distance = d;
 		}
 	}
@@ -38,7 +62,7 @@ static const struct cfg_word *word_of(const struct cfg_line *line, const char *t
 static int report_missing(struct cfg_parser *p, const struct cfg_line *line, const char *name)
 {
 	const struct cfg_word *w = word_of(line, name);
-	const char *near = nearest(p->config, name, IN_BE);
+	const char *near = nearest(p->config, slice_of(name), IN_BE);
 
 	if (config_find_frontend(p->config, name))
 		return cfg_error_line(
@@ -166,6 +190,8 @@ int resolve_tracks(struct cfg_parser *p)
 static int resolve_proxy_arg(struct cfg_parser *p, const struct proxy *curpx, struct arg *arg,
 	uint32_t side, const char *what, const char **err)
 {
+	const char *near;
+
 	if (!arg->str.len) {
 		arg->px = curpx;
 		if (curpx && (curpx->caps & (side | CFG_LI | CFG_DEF)))
@@ -176,7 +202,10 @@ static int resolve_proxy_arg(struct cfg_parser *p, const struct proxy *curpx, st
 	arg->px = config_find(p->config, arg->str, side);
 	if (arg->px)
 		return 0;
-	*err = arena_printf(p->arena, "there is no %s '" SLICE_FMT "'", what, SLICE_ARG(arg->str));
+	near = nearest(p->config, arg->str, side | CFG_LI);
+	*err = arena_printf(p->arena, "there is no %s '" SLICE_FMT "'%s%s%s", what,
+		SLICE_ARG(arg->str), near ? "; did you mean '" : "", near ? near : "",
+		near ? "'?" : "");
 	return -1;
 }
 
@@ -195,10 +224,15 @@ static int resolve_backend(
 static int resolve_server(
 	struct cfg_parser *p, const struct proxy *curpx, struct arg *arg, const char **err)
 {
+	const char *near;
+
 	arg->ptr = (void *)config_find_server(p->config, curpx, arg->str);
 	if (arg->ptr)
 		return 0;
-	*err = arena_printf(p->arena, "there is no server '" SLICE_FMT "'", SLICE_ARG(arg->str));
+	near = nearest_server(p->config, curpx, arg->str);
+	*err = arena_printf(p->arena, "there is no server '" SLICE_FMT "'%s%s%s",
+		SLICE_ARG(arg->str), near ? "; did you mean '" : "", near ? near : "",
+		near ? "'?" : "");
 	return -1;
 }
 

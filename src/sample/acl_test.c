@@ -145,6 +145,26 @@ static enum smp_type match_type(enum pat_match m)
 	}
 }
 
+static int unknown_match(const struct test_parser *tp, const struct cfg_word *w)
+{
+	const char *near = NULL;
+	unsigned best_distance = UINT32_MAX, d;
+
+	for (int m = 0; m < PAT_N; m++) {
+		if (!str_is_near(text_of(w), slice_of(pat_match_name(m)), &d) || d >= best_distance)
+			continue;
+		near = pat_match_name(m);
+		best_distance = d;
+	}
+	if (near)
+		return cfg_error(tp->p, w, "'%s' is not a matching method; did you mean '%s'?",
+			w->str, near);
+	return cfg_error(tp->p, w,
+		"'%s' is not a matching method, expected one of found, bool, int, ip, bin, len, "
+		"str, beg, sub, dir, dom, end, reg",
+		w->str);
+}
+
 static int parse_match(struct test_parser *tp, int *match)
 {
 	const struct cfg_word *flag = cfg_next(tp->args), *w = peek(tp);
@@ -156,11 +176,7 @@ static int parse_match(struct test_parser *tp, int *match)
 	cfg_next(tp->args);
 	*match = pat_match_by_name(text_of(w));
 	if (*match < 0)
-		return cfg_error(tp->p, w,
-			"'%s' is not a matching method, expected one of found, bool, int, ip, bin, "
-			"len, "
-			"str, beg, sub, dir, dom, end, reg",
-			w->str);
+		return unknown_match(tp, w);
 	tp->is_dotted = false;
 	return 0;
 }

@@ -46,10 +46,14 @@ static const struct refusal {
 		"t.cfg:2:7: error: in samples: ACL 'x' expects a criterion such as 'path_beg /static'\n"
 		"  acl x\n"
 		"      ^\n" },
-	{ "  acl x str(a) -m foo a",
-		"t.cfg:2:19: error: in samples: 'foo' is not a matching method, expected one of found, bool, int, ip, bin, len, str, beg, sub, dir, dom, end, reg\n"
-		"  acl x str(a) -m foo a\n"
-		"                  ^~~\n" },
+	{ "  acl x str(a) -m xyzzy a",
+		"t.cfg:2:19: error: in samples: 'xyzzy' is not a matching method, expected one of found, bool, int, ip, bin, len, str, beg, sub, dir, dom, end, reg\n"
+		"  acl x str(a) -m xyzzy a\n"
+		"                  ^~~~~\n" },
+	{ "  acl x str(a) -m begin a",
+		"t.cfg:2:19: error: in samples: 'begin' is not a matching method; did you mean 'beg'?\n"
+		"  acl x str(a) -m begin a\n"
+		"                  ^~~~~\n" },
 	{ "  acl x str(a) -z",
 		"t.cfg:2:16: error: in samples: '-z' is not a flag of ACLs, expected -f, -i, -m, -M, -n, -u or '--' in front of a pattern that begins with '-'\n"
 		"  acl x str(a) -z\n"
