@@ -50,9 +50,9 @@ static const struct refusal {
 		"t.cfg:2:19: error: in samples: 'xyzzy' is not a matching method, expected one of found, bool, int, ip, bin, len, str, beg, sub, dir, dom, end, reg\n"
 		"  acl x str(a) -m xyzzy a\n"
 		"                  ^~~~~\n" },
-	{ "  acl x str(a) -m begin a",
-		"t.cfg:2:19: error: in samples: 'begin' is not a matching method; did you mean 'beg'?\n"
-		"  acl x str(a) -m begin a\n"
+	{ "  acl x str(a) -m begg a",
+		"t.cfg:2:19: error: in samples: 'begg' is not a matching method; did you mean 'beg'?\n"
+		"  acl x str(a) -m begg a\n"
 		"                  ^~~~~\n" },
 	{ "  acl x str(a) -z",
 		"t.cfg:2:16: error: in samples: '-z' is not a flag of ACLs, expected -f, -i, -m, -M, -n, -u or '--' in front of a pattern that begins with '-'\n"
