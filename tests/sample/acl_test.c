@@ -53,7 +53,7 @@ static const struct refusal {
 	{ "  acl x str(a) -m begg a",
 		"t.cfg:2:19: error: in samples: 'begg' is not a matching method; did you mean 'beg'?\n"
 		"  acl x str(a) -m begg a\n"
-		"                  ^~~~~\n" },
+		"                  ^~~~\n" },
 	{ "  acl x str(a) -z",
 		"t.cfg:2:16: error: in samples: '-z' is not a flag of ACLs, expected -f, -i, -m, -M, -n, -u or '--' in front of a pattern that begins with '-'\n"
 		"  acl x str(a) -z\n"
