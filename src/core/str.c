@@ -2,6 +2,7 @@
 /* Text helpers; see the header. No locale, no hidden state. */
 #include <lb/core/str.h>
 
+#include <endian.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -146,6 +147,17 @@ char *str_put_int(char *dst, int64_t v)
 		return str_put_uint(dst, (uint64_t)v);
 	*dst = '-';
 	return str_put_uint(dst + 1, 0 - (uint64_t)v);
+}
+
+char *str_put_ipv4(char *dst, uint32_t be_addr)
+{
+	uint32_t ip = be32toh(be_addr);
+
+	for (int shift = 24; shift >= 0; shift -= 8) {
+		dst = str_put_uint(dst, (ip >> shift) & 255);
+		*dst++ = '.';
+	}
+	return dst - 1;
 }
 
 /* Digits at the start of @s. Return: how many bytes they take; 0 none; -ERANGE too large. */

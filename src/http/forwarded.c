@@ -63,7 +63,10 @@ int http_add_forwardfor(struct http_msg *m, struct slice header, bool if_none,
 	text = m->arena ? arena_alloc(m->arena, INET6_ADDRSTRLEN) : NULL;
 	if (!text)
 		return -ENOMEM;
-	inet_ntop(peer->family, peer->ip, text, INET6_ADDRSTRLEN);
+	if (peer->family == AF_INET)
+		*str_put_ipv4(text, ((const struct in_addr *)peer->ip)->s_addr) = '\0';
+	else
+		inet_ntop(AF_INET6, peer->ip, text, INET6_ADDRSTRLEN);
 	return http_add(m, header, slice_of(text));
 }
 

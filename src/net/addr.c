@@ -92,25 +92,14 @@ bool addr_eq(const struct addr *a, const struct addr *b)
 	}
 }
 
-/* By hand: this is on the way of each logged or forwarded request. */
-static char *put_v4(struct in_addr v4, char *dst)
-{
-	uint32_t ip = ntohl(v4.s_addr);
-
-	for (int shift = 24; shift >= 0; shift -= 8) {
-		dst = str_put_uint(dst, (ip >> shift) & 255);
-		*dst++ = '.';
-	}
-	dst[-1] = '\0';
-	return dst - 1;
-}
-
 static size_t put_text(struct strbuf *sb, const struct addr *a)
 {
 	char text[INET6_ADDRSTRLEN];
 
 	switch (a->family) {
-	case AF_INET: strbuf_add(sb, text, (size_t)(put_v4(a->v4, text) - text)); break;
+	case AF_INET:
+		strbuf_add(sb, text, (size_t)(str_put_ipv4(text, a->v4.s_addr) - text));
+		break;
 	case AF_INET6:
 		strbuf_adds(sb, inet_ntop(AF_INET6, &a->v6, text, sizeof(text)) ? text : "");
 		break;

@@ -14,6 +14,7 @@
  */
 #include "pattern_priv.h"
 
+#include <endian.h>
 #include <stdlib.h>
 
 #define INSERTION_SORT 8
@@ -56,11 +57,29 @@ static int key_byte(const struct pat_list *pl, uint32_t entry, size_t depth)
 	return byte_at(&t, depth);
 }
 
+/* How far plain bytes are alike, from @i up to @end: eight at a time. */
+static size_t common_bytes(const unsigned char *a, const unsigned char *b, size_t i, size_t end)
+{
+	for (; i + sizeof(uint64_t) <= end; i += sizeof(uint64_t)) {
+		uint64_t x, y;
+
+		memcpy(&x, a + i, sizeof(x));
+		memcpy(&y, b + i, sizeof(y));
+		if (x != y)
+			return i + (size_t)__builtin_ctzll(le64toh(x ^ y)) / 8;
+	}
+	while (i < end && a[i] == b[i])
+		i++;
+	return i;
+}
+
 /* How many bytes both share, from @from on. */
 static size_t common(const struct text *a, const struct text *b, size_t from)
 {
 	size_t i = from;
 
+	if (a->step == 1 && !a->fold)
+		return common_bytes(a->p, b->p, i, LB_MIN(a->len, b->len));
 	while (i < a->len && i < b->len && byte_at(a, i) == byte_at(b, i))
 		i++;
 	return i;

@@ -204,9 +204,12 @@ static bool ip6_to_ip(struct sample *smp)
 static bool addr_to_str(struct sample *smp)
 {
 	char *mem = scratch_alloc(INET6_ADDRSTRLEN);
-	int af = smp->type == SMP_IPV4 ? AF_INET : AF_INET6;
 
-	if (!mem || !inet_ntop(af, &smp->ipv6, mem, INET6_ADDRSTRLEN))
+	if (!mem)
+		return false;
+	if (smp->type == SMP_IPV4)
+		*str_put_ipv4(mem, smp->ipv4.s_addr) = '\0';
+	else if (!inet_ntop(AF_INET6, &smp->ipv6, mem, INET6_ADDRSTRLEN))
 		return false;
 	smp_set_str(smp, SMP_STR, slice_of(mem));
 	return true;

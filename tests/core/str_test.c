@@ -2,6 +2,7 @@
 /* Numbers, durations, sizes, the string builder, the nearest word: tables of input and result. */
 #include <lb/core/str.h>
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,6 +27,18 @@ static void test_put_numbers(void **state)
 	}
 	*str_put_int(text, INT64_MIN) = '\0';
 	assert_string_equal(text, "-9223372036854775808");
+}
+
+static void test_put_ipv4(void **state)
+{
+	static const char *const v[] = { "0.0.0.0", "1.20.255.9", "10.0.0.1", "100.99.10.200",
+		"255.255.255.255" };
+	char text[16];
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(v); i++) {
+		*str_put_ipv4(text, inet_addr(v[i])) = '\0';
+		assert_string_equal(text, v[i]);
+	}
 }
 
 static void test_parse_uint(void **state)
@@ -283,6 +296,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_put_numbers),
+		cmocka_unit_test(test_put_ipv4),
 		cmocka_unit_test(test_parse_uint),
 		cmocka_unit_test(test_parse_int),
 		cmocka_unit_test(test_parse_duration),

@@ -40,6 +40,9 @@ void strbuf_vprintf(struct strbuf *sb, const char *fmt, va_list ap);
 /* str_put_uint(), str_put_int(): decimal at @dst (20, 21 bytes do), no NUL; returns the end */
 char *str_put_uint(char *dst, uint64_t v);
 char *str_put_int(char *dst, int64_t v);
+/* The same of an IPv4 address in network order (15 bytes do). By hand, as it is on the way of each
+ * logged or forwarded request: inet_ntop() takes 30 times as many instructions. */
+char *str_put_ipv4(char *dst, uint32_t be_addr);
 
 /* Whole-slice decimal parse. Return: 0, -EINVAL (not a number) or -ERANGE. */
 int str_parse_uint(struct slice s, uint64_t *out) LB_MUST_CHECK;
