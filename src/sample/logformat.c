@@ -8,6 +8,10 @@
  *   %{+Q,-E}name       flags: Q quotes, E escapes, X hexadecimal, M '-' for what is empty
  *   %{+Q}o             flags for everything that follows
  *   %(label)name       the label is for encodings with names; text has none
+ *   %(label:type)name  the value as str, sint or bool
+ *   %{+json}o          the line is a JSON object of what has a label; +cbor likewise
+ *   %{+json}name       this one as a JSON value
+ *   %{+bin}o           bytes that are not text stay as they are; CBOR is not in digits
  *
  * In log lines runs of spaces become one, and what prints nothing takes its space along.
  */
@@ -28,7 +32,9 @@ enum node_kind {
 
 struct node {
 	enum node_kind kind;
-	unsigned flags; /* LF_* in force here */
+	unsigned flags;     /* LF_* in force here */
+	enum smp_type type; /* the type to cast to; SMP_ANY: none given */
+	struct slice name;  /* the label; .ptr NULL: none */
 	union {
 		struct slice text;
 		const struct logvar_kw *var;
@@ -39,7 +45,7 @@ struct node {
 struct logformat {
 	uint32_t n_nodes;
 	uint32_t needs;
-	unsigned flags;
+	unsigned flags; /* LF_ENCODED among them: the line is an object */
 	struct node nodes[];
 };
 
@@ -50,6 +56,8 @@ struct builder {
 	uint32_t n_nodes, cap;
 	char *text, *text_end; /* literal bytes; every node's are in one row */
 	uint32_t needs;
+	struct slice label; /* of the item being read; .ptr NULL: none */
+	enum smp_type type;
 };
 
 /* --- compiling --- */
@@ -70,6 +78,10 @@ static struct node *add_node(struct builder *b, enum node_kind kind, unsigned fl
 		b->cap = cap;
 	}
 	b->nodes[b->n_nodes] = (struct node){ .kind = kind, .flags = flags };
+	if (kind == NODE_VAR || kind == NODE_EXPR) {
+		b->nodes[b->n_nodes].name = b->label;
+		b->nodes[b->n_nodes].type = b->type;
+	}
 	return &b->nodes[b->n_nodes++];
 }
 
@@ -108,11 +120,55 @@ static unsigned flag_of(char c)
 	}
 }
 
-static bool word_is(struct slice t, size_t at, const char *word)
+/* The encodings, which have words instead of letters. */
+static unsigned encoding_at(struct slice t, size_t at, size_t *len_out)
 {
-	size_t len = strlen(word);
+	static const struct {
+		struct slice name;
+		unsigned flag;
+	} words[] = { { SLICE("json"), LF_JSON }, { SLICE("cbor"), LF_CBOR },
+		{ SLICE("bin"), LF_BIN } };
 
-	return t.len - at >= len && memcmp(t.ptr + at, word, len) == 0;
+	for (size_t i = 0; i < LB_ARRAY_LEN(words); i++) {
+		if (!slice_starts(slice_make(t.ptr + at, t.len - at), words[i].name))
+			continue;
+		*len_out = words[i].name.len;
+		return words[i].flag;
+	}
+	return 0;
+}
+
+/* An item is in one encoding. */
+static unsigned with_flag(unsigned flags, unsigned flag, char sign)
+{
+	if (sign == '-')
+		return flags & ~flag;
+	return (flag & LF_ENCODED ? flags & ~(unsigned)LF_ENCODED : flags) | flag;
+}
+
+/* What a '+' or '-' between the braces is followed by. Return: 0 or -1 (reported). */
+static int parse_flag(struct builder *b, size_t *pos, char sign, unsigned *flags)
+{
+	struct slice t = b->pl.text;
+	char c = t.ptr[*pos];
+	size_t len = 1;
+	unsigned flag = sign ? encoding_at(t, *pos, &len) : 0;
+
+	if (flag == LF_BIN && (b->flags & LF_HTTP))
+		return place_error(&b->pl, *pos, len,
+			"'bin' is for logs and variables; text of HTTP cannot hold it");
+	if (!flag)
+		flag = flag_of(c);
+	if (isalpha((unsigned char)c) && sign && !flag)
+		cfg_warn(b->pl.p, b->pl.word, "'%c' is not a flag of log formats and does nothing",
+			c);
+	else if (!flag || !sign)
+		return place_error(&b->pl, *pos, 1,
+			"expected flags such as +Q, -Q, +E, +X, +M, +json, +cbor or +bin between "
+			"the braces");
+	*flags = with_flag(*flags, flag, sign);
+	*pos += len;
+	return 0;
 }
 
 /* "{+Q,-E}" at *@pos. */
@@ -122,26 +178,15 @@ static int parse_flags(struct builder *b, size_t *pos, unsigned *flags)
 	size_t i = *pos + 1;
 	char sign = 0;
 
-	for (; i < t.len && t.ptr[i] != '}'; i++) {
+	while (i < t.len && t.ptr[i] != '}') {
 		char c = t.ptr[i];
 
-		if (c == '+' || c == '-') {
+		if (c == '+' || c == '-')
 			sign = c;
-			continue;
-		}
-		if (c == ',' || c == ' ')
-			continue;
-		if (word_is(t, i, "json") || word_is(t, i, "cbor") || word_is(t, i, "bin"))
-			return place_error(&b->pl, i, 1,
-				"the encodings json, cbor and bin are not supported in log "
-				"formats");
-		if (isalpha((unsigned char)c) && sign && !flag_of(c))
-			cfg_warn(b->pl.p, b->pl.word,
-				"'%c' is not a flag of log formats and does nothing", c);
-		else if (!flag_of(c) || !sign)
-			return place_error(&b->pl, i, 1,
-				"expected flags such as +Q, -Q, +E, +X or +M between the braces");
-		*flags = sign == '+' ? *flags | flag_of(c) : *flags & ~flag_of(c);
+		if (strchr("+-, ", c))
+			i++;
+		else if (parse_flag(b, &i, sign, flags) != 0)
+			return -1;
 	}
 	if (i >= t.len)
 		return place_error(&b->pl, *pos, t.len - *pos, "this '{' has no closing '}'");
@@ -149,15 +194,51 @@ static int parse_flags(struct builder *b, size_t *pos, unsigned *flags)
 	return 0;
 }
 
-static int skip_label(struct builder *b, size_t *pos)
+static int parse_type(struct builder *b, size_t at, struct slice name)
 {
-	struct slice t = b->pl.text;
-	const char *end = memchr(t.ptr + *pos, ')', t.len - *pos);
+	static const struct {
+		struct slice name;
+		enum smp_type type;
+	} types[] = { { SLICE("str"), SMP_STR }, { SLICE("sint"), SMP_SINT },
+		{ SLICE("bool"), SMP_BOOL } };
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(types); i++) {
+		if (!slice_eq(types[i].name, name))
+			continue;
+		b->type = types[i].type;
+		return 0;
+	}
+	return place_error(&b->pl, at, LB_MAX(name.len, (size_t)1),
+		"expected one of the types str, sint and bool behind the ':'");
+}
+
+/* "(name:type)" at *@pos. */
+static int parse_label(struct builder *b, size_t *pos)
+{
+	struct slice t = b->pl.text, label;
+	const char *end = memchr(t.ptr + *pos, ')', t.len - *pos), *colon;
+	size_t at = *pos + 1;
 
 	if (!end)
 		return place_error(&b->pl, *pos, t.len - *pos, "this '(' has no closing ')'");
+	label = slice_make(t.ptr + at, (size_t)(end - t.ptr) - at);
+	colon = memchr(label.ptr, ':', label.len);
 	*pos = (size_t)(end - t.ptr) + 1;
-	return 0;
+	if (colon) {
+		size_t n = (size_t)(colon - label.ptr);
+
+		if (parse_type(b, at + n + 1, slice_make(colon + 1, label.len - n - 1)) != 0)
+			return -1;
+		label.len = n;
+	}
+	if (!label.len)
+		return 0;
+	b->label.ptr = arena_strndup(b->pl.p->arena, label.ptr, label.len);
+	b->label.len = label.len;
+	if (b->label.ptr)
+		return 0;
+	out_of_memory(b->pl.p);
+	return -1;
 }
 
 /* "[expression]" at *@pos. */
@@ -277,7 +358,9 @@ static int parse_item(struct builder *b, size_t *pos)
 	struct slice t = b->pl.text;
 	unsigned flags = b->flags;
 
-	if (*pos < t.len && t.ptr[*pos] == '(' && skip_label(b, pos) != 0)
+	b->label = SLICE_NULL;
+	b->type = SMP_ANY;
+	if (*pos < t.len && t.ptr[*pos] == '(' && parse_label(b, pos) != 0)
 		return -1;
 	if (*pos < t.len && t.ptr[*pos] == '{' && parse_flags(b, pos, &flags) != 0)
 		return -1;
@@ -327,7 +410,8 @@ static struct logformat *compile(const struct place *pl, unsigned flags)
 		out_of_memory(pl->p);
 		return NULL;
 	}
-	*lf = (struct logformat){ b.n_nodes, b.needs, flags };
+	*lf = (struct logformat){ b.n_nodes, b.needs, flags | (b.flags & LF_ENCODED) };
+	lf->flags |= b.flags & LF_BIN;
 	if (b.n_nodes)
 		memcpy(lf->nodes, b.nodes, b.n_nodes * sizeof(struct node));
 	return lf;
@@ -391,13 +475,120 @@ static void put_expr(const struct node *n, struct smp_env *env, struct strbuf *o
 	struct sample smp = { .type = SMP_ANY };
 	struct slice s = SLICE("");
 
-	if (expr_eval(n->expr, env, SMP_STR, &smp))
+	if (expr_eval(n->expr, env, n->type, &smp) && smp_to_str(&smp))
 		s = smp.str;
 	if (n->flags & LF_HTTP)
 		put_http_text(out, s, n->flags);
 	else
 		put_plain_text(out, s, n->flags);
 }
+
+/* --- encoded --- */
+
+static const struct sample null_value = { .type = SMP_ANY };
+
+/* One of the types that encodings have. */
+static void put_encoded(struct strbuf *out, struct sample *v, enum smp_type type, unsigned flags)
+{
+	bool is_known = type == SMP_ANY || v->type == SMP_ANY || smp_cast(v, type);
+
+	if (is_known && v->type != SMP_ANY && v->type != SMP_BOOL && v->type != SMP_SINT &&
+		v->type != SMP_BIN)
+		is_known = smp_to_str(v);
+	encode_value(out, is_known ? v : &null_value, flags);
+}
+
+static void put_encoded_expr(const struct node *n, struct smp_env *env, struct strbuf *out)
+{
+	struct sample smp = { .type = SMP_ANY };
+
+	if (!expr_eval(n->expr, env, SMP_ANY, &smp))
+		smp = null_value;
+	put_encoded(out, &smp, n->type, n->flags);
+}
+
+/* A '+' says that the line came before the end, or that there was a redispatch: no part of the
+ * number. */
+static void value_of_number(struct slice s, struct sample *v)
+{
+	if (s.len > 1 && s.ptr[0] == '+')
+		s = slice_make(s.ptr + 1, s.len - 1);
+	if (str_parse_int(s, &v->sint) == 0)
+		v->type = SMP_SINT;
+	else if (slice_eq(s, SLICE("-")))
+		v->type = SMP_ANY;
+}
+
+static void put_encoded_list(const struct node *n, struct slice all, struct strbuf *out)
+{
+	bool is_first = true;
+
+	encode_list_begin(out, n->flags);
+	while (all.len) {
+		size_t len = strnlen(all.ptr, all.len);
+		struct sample v = { .type = len ? SMP_STR : SMP_ANY,
+			.str = slice_make(all.ptr, len) };
+
+		if (!is_first)
+			encode_separate(out, n->flags);
+		is_first = false;
+		put_encoded(out, &v, n->type, n->flags);
+		len = LB_MIN(len + 1, all.len);
+		all = slice_make(all.ptr + len, all.len - len);
+	}
+	encode_list_end(out, n->flags);
+}
+
+static void put_encoded_var(const struct node *n, struct smp_env *env, struct strbuf *out)
+{
+	size_t at = out->len;
+	struct sample v = { .type = SMP_STR };
+	struct slice s;
+
+	n->var->put(out, env, (n->flags & LF_HEX) | LF_AS_IS);
+	s = scratch_copy(slice_make(out->ptr + at, out->len - at));
+	out->len = at;
+	if (n->var->is_list) {
+		put_encoded_list(n, s, out);
+		return;
+	}
+	v.str = s;
+	if (!s.len)
+		v.type = SMP_ANY;
+	else if (n->var->is_number && !(n->flags & LF_HEX))
+		value_of_number(s, &v);
+	put_encoded(out, &v, n->type, n->flags);
+}
+
+static void put_encoded_node(const struct node *n, struct smp_env *env, struct strbuf *out)
+{
+	if (n->kind == NODE_VAR)
+		put_encoded_var(n, env, out);
+	else
+		put_encoded_expr(n, env, out);
+}
+
+/* The line is an object of what has a name; text between says nothing. */
+static void build_object(const struct logformat *lf, struct smp_env *env, struct strbuf *out)
+{
+	bool is_first = true;
+
+	encode_begin(out, lf->flags);
+	for (uint32_t i = 0; i < lf->n_nodes; i++) {
+		struct node n = lf->nodes[i];
+
+		if (!n.name.ptr)
+			continue;
+		n.flags = (n.flags & ~(unsigned)(LF_ENCODED | LF_BIN)) |
+			  (lf->flags & (LF_ENCODED | LF_BIN));
+		encode_key(out, n.name, is_first, n.flags);
+		put_encoded_node(&n, env, out);
+		is_first = false;
+	}
+	encode_end(out, lf->flags);
+}
+
+/* --- plain --- */
 
 /* Quotes and backslashes around what a variable wrote that does not know them. */
 static void put_framed(const struct node *n, struct smp_env *env, struct strbuf *out)
@@ -421,7 +612,9 @@ static void put_framed(const struct node *n, struct smp_env *env, struct strbuf 
 
 static void put_var(const struct node *n, struct smp_env *env, struct strbuf *out)
 {
-	if (n->var->self_quoted || !(n->flags & (LF_QUOTE | LF_ESC)))
+	if (n->flags & LF_ENCODED)
+		put_encoded_var(n, env, out);
+	else if (n->var->self_quoted || !(n->flags & (LF_QUOTE | LF_ESC)))
 		n->var->put(out, env, n->flags);
 	else
 		put_framed(n, env, out);
@@ -432,6 +625,10 @@ size_t logformat_build(const struct logformat *lf, struct smp_env *env, struct s
 	size_t start = out->len, before;
 	bool after_space = true;
 
+	if (lf->flags & LF_ENCODED) {
+		build_object(lf, env, out);
+		return out->len - start;
+	}
 	for (uint32_t i = 0; i < lf->n_nodes; i++) {
 		const struct node *n = &lf->nodes[i];
 
@@ -444,7 +641,12 @@ size_t logformat_build(const struct logformat *lf, struct smp_env *env, struct s
 			after_space = true;
 			continue;
 		case NODE_VAR: put_var(n, env, out); break;
-		case NODE_EXPR: put_expr(n, env, out); break;
+		case NODE_EXPR:
+			if (n->flags & LF_ENCODED)
+				put_encoded_expr(n, env, out);
+			else
+				put_expr(n, env, out);
+			break;
 		}
 		/* a dash would have been printed: a variable that prints nothing at all takes its
 		 * space along */
@@ -456,6 +658,8 @@ size_t logformat_build(const struct logformat *lf, struct smp_env *env, struct s
 
 struct slice logformat_const(const struct logformat *lf)
 {
+	if (lf->flags & LF_ENCODED)
+		return SLICE_NULL;
 	if (lf->n_nodes == 0)
 		return SLICE("");
 	if (lf->n_nodes == 1 && lf->nodes[0].kind == NODE_TEXT)
@@ -479,7 +683,7 @@ static bool is_direct(const struct logformat *lf, struct smp_env *env, struct sl
 	struct sample smp = { .type = SMP_ANY };
 
 	if (lf->n_nodes != 1 || n->kind != NODE_EXPR || !(n->flags & LF_HTTP) ||
-		(n->flags & LF_ESC))
+		((n->flags | lf->flags) & (LF_ESC | LF_ENCODED)) || n->type != SMP_ANY)
 		return false;
 	*out = SLICE("");
 	if (!expr_eval(n->expr, env, SMP_STR, &smp))

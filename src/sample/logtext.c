@@ -37,12 +37,10 @@ static bool is_between(unsigned char c, unsigned char first, unsigned char last)
 	return c >= first && c <= last;
 }
 
-/*
- * Bytes of the character that starts at @p, which is not ASCII: 2 to 4; 0 when it is not UTF-8 (RFC
- * 3629 4), or one of the controls U+0080 to U+009F.
- */
-static size_t utf8_len(const unsigned char *p, size_t len)
+size_t text_utf8_len(struct slice s, size_t i)
 {
+	const unsigned char *p = (const unsigned char *)s.ptr + i;
+	size_t len = s.len - i;
 	unsigned char c = p[0], first = 0x80, last = 0xbf;
 	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
 
@@ -58,8 +56,8 @@ static size_t utf8_len(const unsigned char *p, size_t len)
 	}
 	if (!is_between(p[1], first, last))
 		return 0;
-	for (size_t i = 2; i < n; i++)
-		if (!is_between(p[i], 0x80, 0xbf))
+	for (size_t k = 2; k < n; k++)
+		if (!is_between(p[k], 0x80, 0xbf))
 			return 0;
 	return n;
 }
@@ -76,6 +74,10 @@ void log_put_text(struct strbuf *out, struct slice s, unsigned flags)
 {
 	size_t from = 0;
 
+	if (flags & LF_AS_IS) {
+		strbuf_add_slice(out, s);
+		return;
+	}
 	if (flags & LF_QUOTE)
 		strbuf_addc(out, '"');
 	else if (!s.len && (flags & LF_MANDATORY))
@@ -108,7 +110,7 @@ static size_t plain_len(struct slice s, size_t i, bool is_quoted)
 	const unsigned char *p = (const unsigned char *)s.ptr + i;
 
 	if (*p >= 0x80)
-		return utf8_len(p, s.len - i);
+		return text_utf8_len(s, i);
 	if (*p == '\\' && is_quoted && i + 1 < s.len && p[1] == '"')
 		return 2;
 	return *p >= 32 && *p != 127 && !(*p == '"' && is_quoted);
@@ -144,7 +146,7 @@ void put_plain_text(struct strbuf *out, struct slice s, unsigned flags)
 		strbuf_addc(out, '"');
 	else if (!s.len && (flags & LF_MANDATORY))
 		strbuf_addc(out, '-');
-	if (flags & LF_LOG)
+	if ((flags & (LF_LOG | LF_BIN)) == LF_LOG)
 		put_log_value(out, s, flags);
 	else if (flags & LF_ESC)
 		put_escaped(out, s);

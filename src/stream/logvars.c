@@ -380,16 +380,30 @@ static void put_captures(struct strbuf *out, const struct slice *v, unsigned n, 
 		if (i)
 			strbuf_addc(out, '|');
 		if (v && v[i].ptr)
-			put_text(out, v[i], (flags & LF_ESC) | LF_HDR);
+			put_text(out, v[i], (flags & (LF_ESC | LF_AS_IS)) | LF_HDR);
 	}
 	strbuf_addc(out, '}');
 	if (flags & LF_QUOTE)
 		strbuf_addc(out, '"');
 }
 
+/* For an encoding: each ended by a NUL, which no field holds. */
+static void put_capture_items(struct strbuf *out, const struct slice *v, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (v && v[i].ptr)
+			strbuf_add_slice(out, v[i]);
+		strbuf_addc(out, '\0');
+	}
+}
+
 /* Each by itself: a "b" - */
 static void put_capture_list(struct strbuf *out, const struct slice *v, unsigned n, unsigned flags)
 {
+	if (flags & LF_AS_IS) {
+		put_capture_items(out, v, n);
+		return;
+	}
 	for (unsigned i = 0; i < n; i++) {
 		if (i)
 			strbuf_addc(out, ' ');
@@ -511,9 +525,9 @@ PUT_REQUEST(HV, r.version)
 /* clang-format off */
 static const struct logvar_kw logvars[] = {
 	VAR("o", put_nothing, '-'),
-	VAR("B", put_B, '-'),
-	VAR("U", put_U, '-'),
-	VAR("ST", put_ST, '-'),
+	VAR_NUMBER("B", put_B, '-'),
+	VAR_NUMBER("U", put_U, '-'),
+	VAR_NUMBER("ST", put_ST, '-'),
 	VAR("ts", put_ts, '-'),
 	VAR("tsc", put_tsc, 'H'),
 	VAR("CC", put_CC, 'H'),
@@ -527,33 +541,33 @@ static const struct logvar_kw logvars[] = {
 	VAR("HV", put_HV, 'H'),
 	VAR("ID", put_ID, '-'),
 	VAR("OG", put_OG, '-'),
-	VAR("ac", put_ac, '-'),
+	VAR_NUMBER("ac", put_ac, '-'),
 	VAR("b", put_b, '-'),
-	VAR("bc", put_bc, '-'),
+	VAR_NUMBER("bc", put_bc, '-'),
 	VAR("bi", put_bi, '-'),
-	VAR("bp", put_bp, '-'),
-	VAR("bq", put_bq, '-'),
+	VAR_NUMBER("bp", put_bp, '-'),
+	VAR_NUMBER("bq", put_bq, '-'),
 	VAR("ci", put_ci, '-'),
-	VAR("cp", put_cp, '-'),
+	VAR_NUMBER("cp", put_cp, '-'),
 	VAR("f", put_f, '-'),
-	VAR("fc", put_fc, '-'),
+	VAR_NUMBER("fc", put_fc, '-'),
 	VAR("fi", put_fi, '-'),
-	VAR("fp", put_fp, '-'),
+	VAR_NUMBER("fp", put_fp, '-'),
 	VAR("ft", put_ft, '-'),
-	VAR("lc", put_lc, '-'),
+	VAR_NUMBER("lc", put_lc, '-'),
 	VAR("hr", put_hr, '-'),
-	VAR("hrl", put_hrl, '-'),
+	VAR_LIST("hrl", put_hrl, '-'),
 	VAR("hs", put_hs, '-'),
-	VAR("hsl", put_hsl, '-'),
-	VAR("pid", put_pid, '-'),
+	VAR_LIST("hsl", put_hsl, '-'),
+	VAR_NUMBER("pid", put_pid, '-'),
 	VAR("r", put_r, 'H'),
-	VAR("rc", put_rc, '-'),
-	VAR("rt", put_rt, '-'),
+	VAR_NUMBER("rc", put_rc, '-'),
+	VAR_NUMBER("rt", put_rt, '-'),
 	VAR("s", put_s, '-'),
-	VAR("sc", put_sc, '-'),
+	VAR_NUMBER("sc", put_sc, '-'),
 	VAR("si", put_si, '-'),
-	VAR("sp", put_sp, '-'),
-	VAR("sq", put_sq, '-'),
+	VAR_NUMBER("sp", put_sp, '-'),
+	VAR_NUMBER("sq", put_sq, '-'),
 	VAR("sslc", put_dash, 'S'),
 	VAR("sslv", put_dash, 'S'),
 };

@@ -8,10 +8,14 @@
 #define PUT(name) static void put_##name(struct strbuf *out, struct smp_env *env, unsigned flags)
 
 /* Wherever they stand, they say what is known by then: so none asks for a place. */
-#define VAR(var, fn, m)                                                                           \
-	{                                                                                         \
-		.name = var, .mode = m, .put = fn, .self_quoted = true, .need = SMP_NEED_INTERNAL \
+#define VAR_OF(var, fn, m, ...)                                                                    \
+	{                                                                                          \
+		.name = var, .mode = m, .put = fn, .self_quoted = true, .need = SMP_NEED_INTERNAL, \
+		__VA_ARGS__                                                                        \
 	}
+#define VAR(var, fn, m)        VAR_OF(var, fn, m, .is_number = false)
+#define VAR_NUMBER(var, fn, m) VAR_OF(var, fn, m, .is_number = true)
+#define VAR_LIST(var, fn, m)   VAR_OF(var, fn, m, .is_list = true)
 
 /* A request that never was: malformed, or given up before it was whole. */
 static inline bool is_bad_request(const struct stream *s)

@@ -34,10 +34,22 @@ static const struct refusal {
 		"t.cfg:2:11: error: in samples: expected a variable such as %ci or %[src] behind the '%'; write %% for the sign itself\n"
 		"  fmt %{+Q}\n"
 		"          ^\n" },
-	{ "  fmt '%{+json}o'",
-		"t.cfg:2:11: error: in samples: the encodings json, cbor and bin are not supported in log formats\n"
-		"  fmt '%{+json}o'\n"
-		"          ^\n" },
+	{ "  fmt '%(a:real)zzn'",
+		"t.cfg:2:12: error: in samples: expected one of the types str, sint and bool behind the ':'\n"
+		"  fmt '%(a:real)zzn'\n"
+		"           ^~~~\n" },
+	{ "  fmt '%(a zzn'",
+		"t.cfg:2:9: error: in samples: this '(' has no closing ')'\n"
+		"  fmt '%(a zzn'\n"
+		"        ^~~~~~\n" },
+	{ "  fmt '%{json}o'",
+		"t.cfg:2:10: error: in samples: expected flags such as +Q, -Q, +E, +X, +M, +json, +cbor or +bin between the braces\n"
+		"  fmt '%{json}o'\n"
+		"         ^\n" },
+	{ "  hfmt '%{+cbor,+bin}o'",
+		"t.cfg:2:18: error: in samples: 'bin' is for logs and variables; text of HTTP cannot hold it\n"
+		"  hfmt '%{+cbor,+bin}o'\n"
+		"                 ^~~\n" },
 	{ "  fmt %[res_only(x)]",
 		"t.cfg:2:9: error: in samples: 'res_only' needs a response head, which does not exist in 'http-request' rules; it can be used in 'tcp-response content' rules, 'http-response' rules, 'stick store-response' rules and health checks\n"
 		"  fmt %[res_only(x)]\n"
@@ -67,6 +79,17 @@ static void put_nothing(struct strbuf *out, struct smp_env *env, unsigned flags)
 {
 }
 
+static void put_plus_number(struct strbuf *out, struct smp_env *env, unsigned flags)
+{
+	strbuf_adds(out, "+7");
+}
+
+static void put_list(struct strbuf *out, struct smp_env *env, unsigned flags)
+{
+	assert_true(flags & LF_AS_IS);
+	strbuf_add(out, "a\0\0b", 5);
+}
+
 static const struct logvar_kw test_vars[] = {
 	{ .name = "zzt", .mode = '-', .put = put_text, .need = SMP_NEED_INTERNAL },
 	{ .name = "zzn",
@@ -74,6 +97,24 @@ static const struct logvar_kw test_vars[] = {
 		.put = put_number,
 		.self_quoted = true,
 		.need = SMP_NEED_TXN },
+	{ .name = "zzi",
+		.mode = '-',
+		.put = put_number,
+		.self_quoted = true,
+		.is_number = true,
+		.need = SMP_NEED_INTERNAL },
+	{ .name = "zzp",
+		.mode = '-',
+		.put = put_plus_number,
+		.self_quoted = true,
+		.is_number = true,
+		.need = SMP_NEED_INTERNAL },
+	{ .name = "zzl",
+		.mode = '-',
+		.put = put_list,
+		.self_quoted = true,
+		.is_list = true,
+		.need = SMP_NEED_INTERNAL },
 	{ .name = "zze",
 		.mode = '-',
 		.put = put_nothing,
@@ -139,6 +180,64 @@ static void formats(void **state)
 	}
 }
 
+/* CBOR after the examples of RFC 8949 appendix A. */
+static void encodings(void **state)
+{
+	static const struct {
+		const char *line, *value;
+	} cases[] = {
+		{ "fmt '%{+json}o'", "{}" },
+		{ "fmt '%{+json}o plain %zzn %[str(a)]'", "{}" },
+		{ "fmt 'x %(n)zzn %(i)zzi %{+json}o %(s)[str(a)]'",
+			"{\"n\": \"255\", \"i\": 255, \"s\": \"a\"}" },
+		{ "lfmt '%{+json}o %(t)zzt %(q){+Q,+E}zzt'",
+			"{\"t\": \"a\\\"b\", \"q\": \"a\\\"b\"}" },
+		{ "fmt '%{+json}o %(x){+X}zzi %(p)zzp %(l)zzl %(e)zze'",
+			"{\"x\": \"FF\", \"p\": 7, \"l\": [\"a\", null, \"b\"], \"e\": null}" },
+		{ "fmt '%{+json}o %(a:str)zzi %(b:sint)[str(12)] %(c:bool)zzi %(d:str)[int(-5)]'",
+			"{\"a\": \"255\", \"b\": 12, \"c\": true, \"d\": \"-5\"}" },
+		{ "fmt '%{+json}o %(a)[bool(0)] %(b)[int(-5)] %(c)[var(txn.none)] "
+		  "%(d)[ipv4(1.2.3.4)]'",
+			"{\"a\": false, \"b\": -5, \"c\": null, \"d\": \"1.2.3.4\"}" },
+		{ "fmt '%{+json}o %(a\"b)zzi'", "{\"a\\\"b\": 255}" },
+		{ "fmt 'a %{+json}[str(x)] %{+json}zzi %{+json}[var(txn.none)] %(n)[str(y)]'",
+			"a \"x\" 255 null y" },
+		{ "fmt '%(a:sint)[str(012)] %(b:bool)[str(1)]'", "12 1" },
+		{ "lfmt '%{+json}[bin(00080c0a0d091b1f7f225c2f)]'",
+			"\"\\u0000\\b\\f\\n\\r\\t\\u001b\\u001f\\u007f\\\"\\\\/\"" },
+		{ "lfmt '%{+json}[bin(c3a9e282acf09f9880)]'", "\"\u00e9\u20ac\U0001f600\"" },
+		{ "lfmt '%{+json}[bin(c285ffc328eda080e2)]'",
+			"\"\\u0085\\u00ff\\u00c3(\\u00ed\\u00a0\\u0080\\u00e2\"" },
+		{ "hfmt '%{+json}[bin(0d0a25)]'", "\"\\r\\n%\"" },
+		{ "hfmt '%{+json}o %(a)[str(b)]'", "{\"a\": \"b\"}" },
+		{ "fmt '%{+cbor}[int(0)] %{+cbor}[int(23)] %{+cbor}[int(24)] %{+cbor}[int(1000)]'",
+			"00 17 1818 1903E8" },
+		{ "fmt '%{+cbor}[int(1000000)] %{+cbor}[int(1000000000000)]'",
+			"1A000F4240 1B000000E8D4A51000" },
+		{ "fmt '%{+cbor}[int(-1)] %{+cbor}[int(-100)] %{+cbor}[int(-1000)]'",
+			"20 3863 3903E7" },
+		{ "fmt '%{+cbor}[bool(0)] %{+cbor}[bool(1)] %{+cbor}[var(txn.none)]'", "F4 F5 F6" },
+		{ "fmt '%{+cbor}[str(IETF)] %{+cbor}[str(\"\")]'", "6449455446 60" },
+		{ "fmt '%{+cbor}[bin(01020304)] %(a:str){+cbor}[bin(c3bc)]'", "4401020304 62C3BC" },
+		{ "fmt '%(a:str){+cbor}[bin(c285)] %(a:str){+cbor}[bin(c3)]'", "62C285 41C3" },
+		{ "fmt '%{+cbor}zzl'", "9F6161F66162FF" },
+		{ "fmt '%{+cbor}o %(Fun)[bool(1)] %(Amt)[int(-2)]'", "BF6346756EF563416D7421FF" },
+		{ "fmt '%{+json,+cbor}[int(1)] %{+cbor,+json}[int(1)] %{+json,-json}[int(1)]'",
+			"01 1 1" },
+		{ "fmt '%{+bin,+cbor}o %(a)[str(b)]'", "\xbf\x61\x61\x61\x62\xff" },
+		{ "lfmt '%{+bin}o%[bin(0a1b)] %{-bin}[bin(0a1b)]'", "\n\x1b #0A#1B" },
+	};
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+		const char *got = built(cases[i].line);
+
+		if (strcmp(got, cases[i].value) != 0)
+			fail_msg("%s: got '%s', expected '%s'", cases[i].line, got, cases[i].value);
+		assert_true(slice_eq(
+			logformat_scratch(fix.lf, &fix.env, 1000), slice_of(cases[i].value)));
+	}
+}
+
 static void facts(void **state)
 {
 	load_ok("fmt 'plain'");
@@ -198,6 +297,7 @@ int main(void)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(formats),
+		cmocka_unit_test(encodings),
 		cmocka_unit_test(facts),
 		cmocka_unit_test(client_text),
 		cmocka_unit_test(fixed_buffers),

@@ -14,6 +14,13 @@ struct logformat; /* compiled; in the generation's arena */
 #define LF_HTTP      0x10
 #define LF_LOG       0x20 /* a log line: '-' for what is missing, runs of spaces become one */
 #define LF_HDR       0x40 /* log_put_text(): '{', '|' and '}' too, which delimit captures */
+#define LF_JSON      0x80
+#define LF_CBOR      0x100
+#define LF_BIN       0x200 /* bytes as they are: CBOR not in digits, binary values not escaped */
+/* log_put_text(): nothing is quoted or escaped, nothing stands for what is empty; items of a list
+ * end with a NUL. For encodings, which do that themselves. */
+#define LF_AS_IS     0x400
+#define LF_ENCODED   (LF_JSON | LF_CBOR)
 
 /* A %variable: registered by whoever knows the data. */
 struct logvar_kw {
@@ -23,6 +30,8 @@ struct logvar_kw {
 	 * never quoted, set it. */
 	void (*put)(struct strbuf *out, struct smp_env *env, unsigned flags);
 	bool self_quoted; /* put() itself honours LF_QUOTE/LF_ESC */
+	bool is_number;   /* of what it prints the digits are an integer, in encodings too */
+	bool is_list;     /* several items, see LF_AS_IS */
 	enum smp_need need;
 };
 struct logvar_table {
