@@ -20,12 +20,12 @@ static size_t n_actions;
 /* Names of the language that nothing here implements: told apart from misspelt ones. */
 static const char *const not_supported[] = { "add-acl", "add-headers-bin", "attach-srv",
 	"cache-store", "cache-use", "del-acl", "del-headers-bin", "del-map", "disable-l7-retry",
-	"do-log", "do-resolve", "early-hint", "expect-netscaler-cip", "expect-proxy",
-	"normalize-uri", "pause", "sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1",
-	"sc-set-gpt", "sc-set-gpt0", "send-spoe-group", "set-bandwidth-limit", "set-bc-mark",
-	"set-bc-tos", "set-headers-bin", "set-map", "set-nice", "set-priority-class",
-	"set-priority-offset", "set-retries", "set-timeout", "switch-mode", "track-sc0",
-	"track-sc1", "track-sc2", "wait-for-body", "wait-for-handshake" };
+	"do-log", "do-resolve", "early-hint", "expect-netscaler-cip", "expect-proxy", "pause",
+	"sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0",
+	"send-spoe-group", "set-bandwidth-limit", "set-bc-mark", "set-bc-tos", "set-headers-bin",
+	"set-map", "set-nice", "set-priority-class", "set-priority-offset", "set-retries",
+	"set-timeout", "switch-mode", "track-sc0", "track-sc1", "track-sc2", "wait-for-body",
+	"wait-for-handshake" };
 
 static int by_name(const void *a, const void *b)
 {

@@ -75,6 +75,7 @@ enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on
 			return stream_serve(s, s->run.service);
 		return stream_answer(s, s->run.reply);
 	case RULE_REJECT: return close_rejected(s);
+	case RULE_BAD_MSG: STREAM_COUNT(s, ereq); return stream_error(s, 400, END_DENIED, FIN_REQ);
 	case RULE_ERROR: return internal_error(s);
 	default: return go(s, on);
 	}

@@ -35,7 +35,8 @@ enum verdict {
 	RULE_DENY,   /* answer with run->reply, counted as denied: deny, tarpit (run->is_tarpit) */
 	RULE_REJECT, /* close the connection without an answer: reject, silent-drop (run->is_silent)
 		      */
-	RULE_ERROR   /* internal failure: 500 (502 for responses) */
+	RULE_BAD_MSG, /* the message is not what it must be: 400 (502 for responses) */
+	RULE_ERROR    /* internal failure: 500 (502 for responses) */
 };
 
 struct http_reply; /* <lb/http/reply.h> */
