@@ -51,19 +51,35 @@ CONV(base2)
 	return give(smp, SMP_STR, mem, to);
 }
 
+static struct slice separator(const struct arg *args)
+{
+	return arg_given(&args[0]) ? args[0].str : SLICE_NULL;
+}
+
 static int check_chunks(struct arg *args, int64_t max, struct arena *a, const char **err)
 {
 	if (!arg_given(&args[1]))
 		args[1].sint = 0;
+	*err = "expected 1 as third argument to leave out a last chunk that is not whole, or 0";
+	if (arg_given(&args[2]) && args[2].sint != 0 && args[2].sint != 1)
+		return -1;
 	if (args[1].sint >= 0 && args[1].sint <= max)
 		return 0;
 	*err = arena_printf(a, "a chunk is 1 to %jd bytes", (intmax_t)max);
 	return -1;
 }
 
+static bool is_whole_only(const struct arg *args)
+{
+	return arg_given(&args[2]) && args[2].sint;
+}
+
 static int check_be2hex(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	return check_chunks(args, INT32_MAX, a, err);
+	if (check_chunks(args, INT32_MAX, a, err) != 0)
+		return -1;
+	*err = "a separator and whole chunks need the size of a chunk as second argument";
+	return !args[1].sint && (separator(args).len || is_whole_only(args)) ? -1 : 0;
 }
 
 static int check_to_dec(struct arg *args, void **priv_out, struct arena *a, const char **err)
@@ -72,16 +88,6 @@ static int check_to_dec(struct arg *args, void **priv_out, struct arena *a, cons
 		return -1;
 	*err = "expected the size of a chunk, 1 to 8 bytes";
 	return args[1].sint ? 0 : -1;
-}
-
-static bool is_whole_only(const struct arg *args)
-{
-	return arg_given(&args[2]) && args[2].sint;
-}
-
-static struct slice separator(const struct arg *args)
-{
-	return arg_given(&args[0]) ? args[0].str : SLICE_NULL;
 }
 
 CONV(be2hex)

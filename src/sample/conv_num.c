@@ -173,10 +173,11 @@ CONV(hex2i)
 	return true;
 }
 
-/* An IPv6 address without a mask for it has no value. */
+/* An IPv6 address that holds an IPv4 address is masked as that. Without a mask for them the other
+ * ones have no value. */
 CONV(ipmask)
 {
-	if (smp->type == SMP_IPV4) {
+	if (smp_cast(smp, SMP_IPV4)) {
 		smp->ipv4.s_addr &= args[0].ipv4.s_addr;
 		return true;
 	}

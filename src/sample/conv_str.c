@@ -73,9 +73,7 @@ CONV(bytes)
 	if (!arg_int_value(&args[0], env, &from) ||
 		(arg_given(&args[1]) && !arg_int_value(&args[1], env, &len)))
 		return false;
-	if (from < 0 || len < 0)
-		return false;
-	if ((uint64_t)from >= smp->str.len) {
+	if (from < 0 || len < 0 || (uint64_t)from >= smp->str.len) {
 		smp->str.len = 0;
 		return true;
 	}
@@ -207,15 +205,18 @@ static bool word_backward(
 	return true;
 }
 
+/* Where there are not so many words, the text is empty; a field that is not there has no value. */
 CONV(word)
 {
 	int64_t index = args[0].sint, count = count_arg(args);
+	bool found = index > 0 ? word_forward(smp->str, args[1].str, index, count, &smp->str)
+		     : index > INT64_MIN
+			     ? word_backward(smp->str, args[1].str, -index, count, &smp->str)
+			     : false;
 
-	if (index > 0)
-		return word_forward(smp->str, args[1].str, index, count, &smp->str);
-	if (index == INT64_MIN)
-		return false;
-	return word_backward(smp->str, args[1].str, -index, count, &smp->str);
+	if (!found)
+		smp->str.len = 0;
+	return true;
 }
 
 CONV(ltrim)
@@ -269,12 +270,14 @@ static int check_join_var(struct arg *args, void **priv_out, struct arena *a, co
 	return arg_given(&args[1]) && args[1].str.len ? arg_need_var(&args[1], a, err) : 0;
 }
 
-/* A variable that is not set adds nothing. */
+/* A variable that is not set, or that cannot be text, adds nothing. */
 static struct slice var_text(const struct arg *arg, struct smp_env *env)
 {
-	struct slice s;
+	struct sample smp = { .type = SMP_ANY };
 
-	return arg->type == ARG_VAR && arg_str_value(arg, env, &s) ? s : SLICE_NULL;
+	if (arg->type != ARG_VAR || !var_get(env, arg->ptr, &smp) || !smp_to_str(&smp))
+		return SLICE_NULL;
+	return smp.str;
 }
 
 static struct slice str_arg(const struct arg *arg)
@@ -312,16 +315,22 @@ static int check_var_arg(struct arg *args, void **priv_out, struct arena *a, con
 	return arg_need_var(&args[0], a, err);
 }
 
+/* The distance of the first bytes that differ, or 1 and -1 where one text begins the other. */
 CONV(strcmp)
 {
-	struct slice other;
+	struct sample other = { .type = SMP_ANY };
+	size_t at = 0, n;
 	int r;
 
-	if (!arg_str_value(&args[0], env, &other))
+	if (!var_get(env, args[0].ptr, &other) || !smp_to_str(&other))
 		return false;
-	r = memcmp(smp->str.ptr, other.ptr, LB_MIN(smp->str.len, other.len));
-	if (r == 0)
-		r = (smp->str.len > other.len) - (smp->str.len < other.len);
+	n = LB_MIN(smp->str.len, other.str.len);
+	while (at < n && smp->str.ptr[at] == other.str.ptr[at])
+		at++;
+	if (at < n)
+		r = (unsigned char)smp->str.ptr[at] - (unsigned char)other.str.ptr[at];
+	else
+		r = (smp->str.len > n) - (other.str.len > n);
 	smp_set_int(smp, r);
 	return true;
 }
@@ -329,11 +338,13 @@ CONV(strcmp)
 /* In a time that does not depend on the contents. */
 CONV(secure_memcmp)
 {
+	struct sample var = { .type = SMP_ANY };
 	struct slice other;
 	unsigned char differ = 0;
 
-	if (!arg_str_value(&args[0], env, &other))
+	if (!var_get(env, args[0].ptr, &var) || !smp_cast(&var, SMP_BIN))
 		return false;
+	other = var.str;
 	if (smp->str.len != other.len) {
 		smp_set_bool(smp, false);
 		return true;

@@ -4,7 +4,8 @@
  *
  * A cast happens in place. Text that has to be made lies in the scratch memory of the turn. The
  * matrix says which casts exist at all; those that exist may still fail for a value (a string that
- * is no address).
+ * is no address). A text that is wanted as bytes stays a text: what bytes() cuts out of one, and a
+ * variable keeps, can still become a number.
  */
 #include <lb/sample/sample.h>
 
@@ -190,12 +191,15 @@ static bool ip_to_int(struct sample *smp)
 	return true;
 }
 
+/* ::ffff:a.b.c.d only: what else holds an IPv4 address (ip_6to4) matches its networks, but is
+ * another address. */
 static bool ip6_to_ip(struct sample *smp)
 {
 	struct in_addr a;
 
-	if (!ip_6to4(&smp->ipv6, &a))
+	if (!IN6_IS_ADDR_V4MAPPED(&smp->ipv6))
 		return false;
+	memcpy(&a, smp->ipv6.s6_addr + 12, 4);
 	smp->type = SMP_IPV4;
 	smp->ipv4 = a;
 	return true;
@@ -226,33 +230,65 @@ static bool addr_to_bin(struct sample *smp)
 	return true;
 }
 
+/* Nothing is no number, not even 0. */
 static bool str_to_int(struct sample *smp)
 {
+	if (!smp->str.len)
+		return false;
 	smp_set_int(smp, leading_int(smp->str));
 	return true;
 }
 
 static bool str_to_bool(struct sample *smp)
 {
-	smp_set_bool(smp, leading_int(smp->str) != 0);
+	return str_to_int(smp) && int_to_bool(smp);
+}
+
+/* Four numbers with dots between; what follows them, such as a port, does not matter, but a
+ * further dot, which makes it something else. */
+static bool leading_ipv4(struct slice s, struct in_addr *out)
+{
+	uint8_t bytes[4];
+	size_t i = 0;
+
+	for (unsigned n = 0; n < 4; n++) {
+		size_t start = i;
+		unsigned v = 0;
+
+		for (; i < s.len && s.ptr[i] >= '0' && s.ptr[i] <= '9'; i++) {
+			v = v * 10 + (unsigned)(s.ptr[i] - '0');
+			if (v > 255)
+				return false;
+		}
+		if (i == start || (n < 3 && (i == s.len || s.ptr[i++] != '.')))
+			return false;
+		bytes[n] = (uint8_t)v;
+	}
+	if (i < s.len && s.ptr[i] == '.')
+		return false;
+	memcpy(out, bytes, 4);
 	return true;
 }
 
 static bool str_to_addr(struct sample *smp)
 {
 	char text[INET6_ADDRSTRLEN + 1];
-	struct in6_addr a;
-	bool is_v4;
+	struct in6_addr v6;
+	struct in_addr v4;
 
+	if (leading_ipv4(smp->str, &v4)) {
+		smp->type = SMP_IPV4;
+		smp->ipv4 = v4;
+		return true;
+	}
 	if (smp->str.len == 0 || smp->str.len >= sizeof(text))
 		return false;
 	memcpy(text, smp->str.ptr, smp->str.len);
 	text[smp->str.len] = '\0';
-	is_v4 = inet_pton(AF_INET, text, &a) == 1;
-	if (!is_v4 && inet_pton(AF_INET6, text, &a) != 1)
+	if (inet_pton(AF_INET6, text, &v6) != 1)
 		return false;
-	smp->type = is_v4 ? SMP_IPV4 : SMP_IPV6;
-	memcpy(&smp->ipv6, &a, is_v4 ? 4 : 16);
+	smp->type = SMP_IPV6;
+	smp->ipv6 = v6;
 	return true;
 }
 
@@ -270,12 +306,6 @@ static bool str_to_meth(struct sample *smp)
 {
 	smp->type = SMP_METH;
 	smp->meth = method_by_name(smp->str);
-	return true;
-}
-
-static bool str_to_bin(struct sample *smp)
-{
-	smp->type = SMP_BIN;
 	return true;
 }
 
@@ -298,11 +328,6 @@ static bool meth_to_str(struct sample *smp)
 	return true;
 }
 
-static bool meth_to_bin(struct sample *smp)
-{
-	return meth_to_str(smp) && str_to_bin(smp);
-}
-
 /* clang-format off */
 static const cast_fn casts[SMP_N_TYPES][SMP_N_TYPES] = {
 	[SMP_BOOL] = { [SMP_BOOL] = keep, [SMP_SINT] = bool_to_int, [SMP_STR] = int_to_str,
@@ -316,9 +341,9 @@ static const cast_fn casts[SMP_N_TYPES][SMP_N_TYPES] = {
 		       [SMP_STR] = addr_to_str, [SMP_BIN] = addr_to_bin },
 	[SMP_STR]  = { [SMP_BOOL] = str_to_bool, [SMP_SINT] = str_to_int, [SMP_ADDR] = str_to_addr,
 		       [SMP_IPV4] = str_to_ip, [SMP_IPV6] = str_to_ip6, [SMP_STR] = keep,
-		       [SMP_BIN] = str_to_bin, [SMP_METH] = str_to_meth },
+		       [SMP_BIN] = keep, [SMP_METH] = str_to_meth },
 	[SMP_BIN]  = { [SMP_STR] = bin_to_str, [SMP_BIN] = keep },
-	[SMP_METH] = { [SMP_STR] = meth_to_str, [SMP_BIN] = meth_to_bin, [SMP_METH] = keep },
+	[SMP_METH] = { [SMP_STR] = meth_to_str, [SMP_BIN] = meth_to_str, [SMP_METH] = keep },
 };
 /* clang-format on */
 

@@ -44,6 +44,17 @@ static void casts(void **state)
 		{ "str(1.2),ipmask(32)", "<none>" },
 		{ "str(zz),ipmask(32)", "<none>" },
 		{ "str(),ipmask(32)", "<none>" },
+		{ "str(),add(0)", "<none>" },
+		{ "str(),bool", "<none>" },
+		{ "str(-),add(0)", "0" },
+		{ "str(1.2.3.4:80),ipmask(32)", "1.2.3.4" },
+		{ "str(1.2.3.4/24),ipmask(32)", "1.2.3.4" },
+		{ "str(1.2.3.4.5),ipmask(32)", "<none>" },
+		{ "str(1.2.3.256),ipmask(32)", "<none>" },
+		{ "str(1.2.3.),ipmask(32)", "<none>" },
+		{ "str(1.2.3),ipmask(32)", "<none>" },
+		{ "str(::1x),ipmask(32,128)", "<none>" },
+		{ "str(x1.2.3.4),ipmask(32)", "<none>" },
 		{ "str(::1),ipmask(32,64)", "::" },
 		{ "bin(610062),length", "1" },
 		{ "bin(610062)", "a" },
@@ -101,6 +112,10 @@ static void numbers(void **state)
 		{ "ipv6(2001:db8::1),ipmask(24,32)", "2001:db8::" },
 		{ "ipv6(2001:db8::1),ipmask(24,ffff::)", "2001::" },
 		{ "ipv6(2001:db8::1),ipmask(24)", "<none>" },
+		{ "ipv6(::ffff:10.1.2.3),ipmask(24)", "10.1.2.0" },
+		{ "ipv6(::ffff:10.1.2.3),ipmask(24,0)", "10.1.2.0" },
+		{ "ipv6(2002:a01:203::),ipmask(24)", "<none>" },
+		{ "ipv6(::10.1.2.3),ipmask(24,128)", "::10.1.2.3" },
 	};
 
 	CHECK(cases);
@@ -155,7 +170,9 @@ static void parts(void **state)
 		{ "str(hello),bytes(1,2)", "el" },
 		{ "str(hello),bytes(9)", "" },
 		{ "str(hello),bytes(1,99)", "ello" },
-		{ "str(hello),bytes(-2)", "<none>" },
+		{ "str(hello),bytes(-2)", "" },
+		{ "str(hello),bytes(1,-1)", "" },
+		{ "str(x42y),bytes(1,2),set-var(txn.n),unset-var(txn.none),length", "2" },
 		{ "str(f1_f2_f3__f5),field(5,_)", "f5" },
 		{ "str(f1_f2_f3__f5),field(2,_,0)", "f2_f3__f5" },
 		{ "str(f1_f2_f3__f5),field(2,_,2)", "f2_f3" },
@@ -174,13 +191,16 @@ static void parts(void **state)
 		{ "str(f1_f2_f3__f5),word(-2,_,3)", "f1_f2_f3" },
 		{ "str(f1_f2_f3__f5),word(-3,_,0)", "f1_f2" },
 		{ "str(/f1/f2/f3/f4),word(1,/)", "f1" },
-		{ "str(a),word(2,_)", "<none>" },
+		{ "str(a),word(2,_)", "" },
+		{ "str(a),word(2,_),length", "0" },
+		{ "str(a),word(-9223372036854775808,_)", "" },
+		{ "str(a),field(-9223372036854775808,_)", "<none>" },
 		{ "str(__a__),word(1,_)", "a" },
 		{ "str(__a__),word(-1,_)", "a" },
-		{ "str(__),word(1,_)", "<none>" },
+		{ "str(__),word(1,_)", "" },
 		{ "str(a_b_),word(1,_,5)", "a_b_" },
 		{ "str(_a_b),word(-1,_,5)", "_a_b" },
-		{ "str(),word(1,_)", "<none>" },
+		{ "str(),word(1,_)", "" },
 		{ "str(AbC),lower", "abc" },
 		{ "str(AbC),upper", "ABC" },
 		{ "str(xxaxx),ltrim(x)", "axx" },
@@ -194,6 +214,12 @@ static void parts(void **state)
 		{ "str(ab),strcmp(txn.x)", "<none>" },
 		{ "str(ab),set-var(txn.x),strcmp(txn.x)", "0" },
 		{ "str(ab),set-var(txn.x),concat(c),strcmp(txn.x)", "1" },
+		{ "str(),strcmp(txn.x)", "<none>" },
+		{ "str(b),set-var(txn.x),bytes(9),strcmp(txn.x)", "-1" },
+		{ "bin(00ff),set-var(txn.x),base64,strcmp(txn.x)", "1" },
+		{ "bin(00ff),set-var(txn.x),base64,concat(,txn.x)", "AP8=" },
+		{ "int(7),set-var(txn.x),secure_memcmp(txn.x)", "1" },
+		{ "int(7),set-var(txn.x),concat(),secure_memcmp(txn.x)", "0" },
 		{ "str(ab),set-var(txn.x),secure_memcmp(txn.x)", "1" },
 		{ "str(ab),set-var(txn.x),upper,secure_memcmp(txn.x)", "0" },
 		{ "str(www.Example.com:8080),host_only", "www.example.com" },
@@ -326,6 +352,32 @@ static void variables(void **state)
 	CHECK(cases);
 }
 
+/* The whole message, with a marker below the argument list. */
+static void refusals(void **state)
+{
+	static const struct {
+		const char *line, *message;
+	} cases[] = {
+		{ "  expr str(a),be2hex(:)",
+			"t.cfg:2:22: error: in samples: converter 'be2hex': a separator and whole "
+			"chunks need the size of a chunk as second argument\n"
+			"  expr str(a),be2hex(:)\n"
+			"                     ^\n" },
+		{ "  expr str(a),be2hex(:,2,3)",
+			"t.cfg:2:22: error: in samples: converter 'be2hex': expected 1 as third "
+			"argument to leave out a last chunk that is not whole, or 0\n"
+			"  expr str(a),be2hex(:,2,3)\n"
+			"                     ^~~~~\n" },
+		{ "  expr str(a),be2dec(:,9)",
+			"t.cfg:2:22: error: in samples: converter 'be2dec': a chunk is 1 to 8 bytes\n"
+			"  expr str(a),be2dec(:,9)\n"
+			"                     ^~~\n" },
+	};
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++)
+		refused(cases[i].line, cases[i].message);
+}
+
 static void maps(void **state)
 {
 	static const char file[] =
@@ -385,6 +437,7 @@ int main(void)
 		cmocka_unit_test(substitutions),
 		cmocka_unit_test(variables),
 		cmocka_unit_test(maps),
+		cmocka_unit_test(refusals),
 	};
 
 	fix_start();
