@@ -9,7 +9,7 @@ import threading
 import time
 
 from faults_servers import OK, Server
-from lbtest import Http, IS_SANITIZED, Lb, PROGRAM, SLOW, folder, free_port, get, main, wait_for
+from lbtest import Http, IS_SANITIZED, Lb, PROGRAM, folder, free_port, get, main, wait_for
 from shim import Shim
 
 HEAD = b"HTTP/1.1 200 OK\r\n"
@@ -247,7 +247,7 @@ def fail_malloc():
 def is_kept(client):
     """Whether a connection is still there after a request on it."""
     assert client.get()[0] == 200
-    client.sock.settimeout(0.2 * SLOW)
+    client.sock.settimeout(0.5)
     try:
         return client.sock.recv(1) != b""
     except TimeoutError:

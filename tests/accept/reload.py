@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 
-from lbtest import accepts, DEFAULTS, folder, free_port, get, Http, Lb, main, Origin, SLOW, wait_for
+from lbtest import accepts, DEFAULTS, folder, free_port, get, Http, IS_SANITIZED, Lb, main, Origin, SLOW, wait_for
 
 
 
@@ -160,7 +160,7 @@ class Visitors:
         for t in self.threads:
             t.join()
         print("%d visits, %d failed" % (self.done, len(self.wrong)))
-        assert self.done and len(self.wrong) <= tolerated * SLOW, "%d failed: %s" % (len(self.wrong), self.wrong[:5])
+        assert self.done and len(self.wrong) <= tolerated * (5 if IS_SANITIZED else 1), "%d failed: %s" % (len(self.wrong), self.wrong[:5])
 
 
 def rebinding():
@@ -311,7 +311,7 @@ def old_generations():
     time.sleep(0.3)
     after = rss()
     print("%d kB at first, %d with ten generations held, %d after" % (base, held, after))
-    if SLOW == 1:  # sanitizers keep what is freed
+    if not IS_SANITIZED:  # sanitizers keep what is freed
         assert after < base * 1.25, (base, held, after)
     lb.finish()
 

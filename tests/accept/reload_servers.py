@@ -65,7 +65,7 @@ def queue_goes_on():
             c.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         wait_for(lambda: lb.stat()["b", "BACKEND"]["qcur"] == "2", "two wait")
         reload(lb, web(port, then))
-        wait_for(lambda: lb.stat()["b", "BACKEND"]["qcur"] == "0", "nobody waits", 1)
+        wait_for(lambda: lb.stat()["b", "BACKEND"]["qcur"] == "0", "nobody waits", 0.4)
         for c in clients:
             status, fields = c.head()
             assert status == 200 and c.body(fields)
