@@ -11,70 +11,12 @@
 
 #include <stdlib.h>
 
-#define IF_EXISTS     0x01
-#define IF_NOT_EXISTS 0x02
-#define IF_EMPTY      0x04
-#define IF_NOT_EMPTY  0x08
-#define IF_SET        0x10
-#define IF_NOT_SET    0x20
-#define IF_GT         0x40
-#define IF_LT         0x80
-/* Those that look at what the variable holds. */
-#define IF_OLD_VALUE  (IF_EXISTS | IF_NOT_EXISTS | IF_SET | IF_NOT_SET | IF_GT | IF_LT)
-
-static const struct {
-	const char *name;
-	unsigned bit;
-} conditions[] = {
-	{ "ifexists", IF_EXISTS },
-	{ "ifnotexists", IF_NOT_EXISTS },
-	{ "ifempty", IF_EMPTY },
-	{ "ifnotempty", IF_NOT_EMPTY },
-	{ "ifset", IF_SET },
-	{ "ifnotset", IF_NOT_SET },
-	{ "ifgt", IF_GT },
-	{ "iflt", IF_LT },
-};
-
 struct var_arg {
 	const struct var_name *name;
-	unsigned conds;
+	unsigned conds;       /* VAR_IF_* */
 	struct expr *expr;    /* set-var */
 	struct logformat *lf; /* set-var-fmt */
 };
-
-static bool is_text(const struct sample *s)
-{
-	return s->type == SMP_STR || s->type == SMP_BIN || s->type == SMP_METH;
-}
-
-static bool old_value_allows(
-	unsigned conds, bool has_old, const struct sample *old, const struct sample *new)
-{
-	if ((conds & (IF_EXISTS | IF_SET)) && !has_old)
-		return false;
-	if ((conds & (IF_NOT_EXISTS | IF_NOT_SET)) && has_old)
-		return false;
-	if (!has_old || old->type != SMP_SINT || new->type != SMP_SINT)
-		return true;
-	if ((conds & IF_GT) && old->sint <= new->sint)
-		return false;
-	return !(conds & IF_LT) || old->sint < new->sint;
-}
-
-static bool conds_hold(const struct var_arg *v, struct smp_env *env, const struct sample *new)
-{
-	struct sample old = { 0 };
-	bool is_empty = is_text(new) && new->str.len == 0;
-
-	if ((v->conds & IF_EMPTY) && !is_empty)
-		return false;
-	if ((v->conds & IF_NOT_EMPTY) && is_empty)
-		return false;
-	if (!(v->conds & IF_OLD_VALUE))
-		return true;
-	return old_value_allows(v->conds, var_get(env, v->name, &old), &old, new);
-}
 
 /* A variable that cannot be set (its memory limit) keeps its value, as the manual of tune.vars.*
  * says. */
@@ -89,7 +31,7 @@ static enum verdict exec_set_var(const struct rule *r, struct smp_env *env, stru
 		return may_wait && (smp.flags & SMP_F_MAY_CHANGE) && !env->is_final ? RULE_YIELD
 										    : RULE_CONTINUE;
 	}
-	if (!v->conds || conds_hold(v, env, &smp))
+	if (!v->conds || var_conds_hold(v->conds, env, v->name, &smp))
 		(void)var_set(env, v->name, &smp);
 	return RULE_CONTINUE;
 }
@@ -104,7 +46,7 @@ static enum verdict exec_set_fmt(const struct rule *r, struct smp_env *env, stru
 		smp.str = logformat_scratch(v->lf, env, lb_tune.bufsize);
 	if (!smp.str.ptr)
 		return RULE_CONTINUE;
-	if (!v->conds || conds_hold(v, env, &smp))
+	if (!v->conds || var_conds_hold(v->conds, env, v->name, &smp))
 		(void)var_set(env, v->name, &smp);
 	return RULE_CONTINUE;
 }
@@ -118,16 +60,13 @@ static enum verdict exec_unset(const struct rule *r, struct smp_env *env, struct
 static int parse_condition(
 	struct cfg_parser *p, const struct cfg_word *w, struct slice text, unsigned *conds)
 {
-	for (size_t i = 0; i < LB_ARRAY_LEN(conditions); i++) {
-		if (!slice_eq(text, slice_of(conditions[i].name)))
-			continue;
-		*conds |= conditions[i].bit;
+	unsigned bit = var_cond_by_name(text);
+
+	*conds |= bit;
+	if (bit)
 		return 0;
-	}
 	return cfg_error_at(p, w, (uint32_t)(text.ptr - w->str), (uint32_t)text.len,
-		"expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or "
-		"iflt, got '" SLICE_FMT "'",
-		SLICE_ARG(text));
+		"expected " VAR_COND_NAMES ", got '" SLICE_FMT "'", SLICE_ARG(text));
 }
 
 /* "(txn.name,cond,cond)" behind the action's own name. */

@@ -170,6 +170,7 @@ PROCESS_VALUE(accept_emfile)
 PROCESS_VALUE(accept_errors)
 PROCESS_VALUE(dropped_logs)
 PROCESS_VALUE(regex_limits)
+PROCESS_VALUE(vars_refused)
 
 /* Per worker: "loops: <sum> [ <first> <second> ... ]" */
 static const struct {
@@ -192,6 +193,7 @@ static const struct {
 	{ "accept_errors", value_accept_errors },
 	{ "dropped_logs", value_dropped_logs },
 	{ "regex_limits", value_regex_limits },
+	{ "vars_refused", value_vars_refused },
 };
 
 static void put_activity(struct strbuf *out, unsigned i)

@@ -56,7 +56,7 @@ static struct slice cut_name(struct slice t, size_t pos)
 	return slice_make(t.ptr + pos, end - pos);
 }
 
-/* "x, y and z" of the places in @mask, each kind once. */
+/* "x, y and z" of the places in @mask; "x of a backend" goes without saying behind "x". */
 static void list_places(uint32_t mask, struct strbuf *out)
 {
 	const char *names[SMP_W_COUNT] = { NULL };
@@ -68,7 +68,7 @@ static void list_places(uint32_t mask, struct strbuf *out)
 
 		if (!(mask >> i & 1))
 			continue;
-		while (j < n && strncmp(names[j], name, strcspn(names[j], " ")) != 0)
+		while (j < n && strncmp(names[j], name, strlen(names[j])) != 0)
 			j++;
 		if (j == n)
 			names[n++] = name;

@@ -21,6 +21,7 @@
 #include <lb/core/pool.h>
 #include <lb/core/rcu.h>
 #include <lb/core/tune.h>
+#include <lb/observe/counters.h>
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -69,8 +70,8 @@ struct var {
 static struct var_name *buckets[N_BUCKETS]; /* control thread; chains only grow */
 static struct var_name *last_defined;
 static atomic_size_t proc_size; /* [atomic] bytes of all process variables, relaxed */
-static atomic_size_t
-	global_size; /* [atomic] bytes of all variables while that is bounded, relaxed */
+/* [atomic] bytes of all others while those are bounded together, relaxed */
+static atomic_size_t owned_size;
 
 LB_POOL(var_pool, "var", sizeof(struct var), 256);
 
@@ -78,6 +79,14 @@ static const char *const scope_names[VAR_N_SCOPES] = { "proc", "sess", "txn", "r
 	"check" };
 
 /* --- names --- */
+
+int var_scope_by_name(struct slice name)
+{
+	for (int i = 0; i < VAR_N_SCOPES; i++)
+		if (slice_eq(name, slice_of(scope_names[i])))
+			return i;
+	return -1;
+}
 
 static int parse_scope(struct slice s, size_t *len_out)
 {
@@ -93,13 +102,30 @@ static int parse_scope(struct slice s, size_t *len_out)
 	return -1;
 }
 
-static struct var_name *intern(struct slice text, enum var_scope scope)
+static struct var_name *find_name(struct slice text, unsigned bucket)
 {
-	unsigned h = XXH3_64bits(text.ptr, text.len) % N_BUCKETS;
-	struct var_name *n = buckets[h];
+	struct var_name *n = buckets[bucket];
 
 	while (n && (n->len != text.len || memcmp(n->text, text.ptr, text.len) != 0))
 		n = n->next;
+	return n;
+}
+
+static unsigned bucket_of(struct slice text)
+{
+	return XXH3_64bits(text.ptr, text.len) % N_BUCKETS;
+}
+
+const struct var_name *var_name_find(struct slice text)
+{
+	return find_name(text, bucket_of(text));
+}
+
+static struct var_name *intern(struct slice text, enum var_scope scope)
+{
+	unsigned h = bucket_of(text);
+	struct var_name *n = find_name(text, h);
+
 	if (n)
 		return n;
 	n = calloc(1, sizeof(*n) + text.len + 1);
@@ -214,17 +240,25 @@ static void swap_proc(const struct var_name *n, struct proc_value *fresh)
 	call_rcu(&old->rcu, free_proc_value);
 }
 
+/* The widest limits: the process's variables and those of all scopes within it. */
+static bool fits_process(size_t more)
+{
+	size_t after;
+
+	if (LB_LIKELY(!lb_tune.vars_proc_max && !lb_tune.vars_global_max))
+		return true;
+	after = atomic_load_explicit(&proc_size, memory_order_relaxed) +
+		atomic_load_explicit(&owned_size, memory_order_relaxed) + more;
+	return (!lb_tune.vars_proc_max || after <= lb_tune.vars_proc_max) &&
+	       (!lb_tune.vars_global_max || after <= lb_tune.vars_global_max);
+}
+
 static bool proc_fits(const struct var_name *n, size_t size)
 {
 	const struct proc_value *old = rcu_dereference(n->proc);
-	size_t now = atomic_load_explicit(&proc_size, memory_order_relaxed);
-	size_t after = now - (old ? old->size : 0) + size;
+	size_t held = old ? old->size : 0;
 
-	if (lb_tune.vars_proc_max && after > lb_tune.vars_proc_max)
-		return false;
-	return !lb_tune.vars_global_max ||
-	       after + atomic_load_explicit(&global_size, memory_order_relaxed) <=
-		       lb_tune.vars_global_max;
+	return size <= held || fits_process(size - held);
 }
 
 static bool set_proc(const struct var_name *n, const struct sample *smp)
@@ -288,7 +322,7 @@ static void var_drop(struct vars *vs, struct var *v)
 	list_del(&v->node);
 	vs->size -= v->size;
 	if (v->is_global_counted)
-		atomic_fetch_sub_explicit(&global_size, v->size, memory_order_relaxed);
+		atomic_fetch_sub_explicit(&owned_size, v->size, memory_order_relaxed);
 	free(v->big);
 	pool_free(&var_pool, v);
 }
@@ -320,9 +354,7 @@ static size_t size_of(const struct smp_env *env, enum var_scope scope)
 
 static size_t reqres_size(const struct smp_env *env)
 {
-	size_t req = size_of(env, VAR_REQ);
-
-	return env->vars[VAR_REQ] == env->vars[VAR_RES] ? req : req + size_of(env, VAR_RES);
+	return size_of(env, VAR_REQ) + size_of(env, VAR_RES);
 }
 
 static bool is_over(uint32_t max, size_t size)
@@ -330,7 +362,7 @@ static bool is_over(uint32_t max, size_t size)
 	return max && size > max;
 }
 
-/* Wider scopes count what narrower ones hold. */
+/* Wider scopes count what narrower ones hold; those of the process all, see fits_process(). */
 static bool fits(const struct smp_env *env, enum var_scope scope, size_t more)
 {
 	size_t size = more;
@@ -345,17 +377,6 @@ static bool fits(const struct smp_env *env, enum var_scope scope, size_t more)
 		return false;
 	size += size_of(env, VAR_SESS);
 	return !is_over(lb_tune.vars_sess_max, size);
-}
-
-static bool fits_globally(size_t more)
-{
-	size_t now;
-
-	if (!lb_tune.vars_global_max)
-		return true;
-	now = atomic_load_explicit(&global_size, memory_order_relaxed) +
-	      atomic_load_explicit(&proc_size, memory_order_relaxed);
-	return now + more <= lb_tune.vars_global_max;
 }
 
 /* Room for @len bytes of text in @v; what is there is lost. */
@@ -392,10 +413,10 @@ static struct var *var_add(struct vars *vs, const struct var_name *n)
 static void count(struct vars *vs, struct var *v, size_t size)
 {
 	if (v->is_global_counted)
-		atomic_fetch_sub_explicit(&global_size, v->size, memory_order_relaxed);
-	v->is_global_counted = lb_tune.vars_global_max != 0;
+		atomic_fetch_sub_explicit(&owned_size, v->size, memory_order_relaxed);
+	v->is_global_counted = lb_tune.vars_global_max || lb_tune.vars_proc_max;
 	if (v->is_global_counted)
-		atomic_fetch_add_explicit(&global_size, size, memory_order_relaxed);
+		atomic_fetch_add_explicit(&owned_size, size, memory_order_relaxed);
 	vs->size += size - v->size;
 	v->size = size;
 }
@@ -407,11 +428,11 @@ static bool set_owned(struct smp_env *env, const struct var_name *n, const struc
 	struct var *v;
 	size_t more;
 
-	if (!vs || len > UINT32_MAX)
+	if (len > UINT32_MAX)
 		return false;
 	v = find(vs, n);
 	more = size - (v ? LB_MIN(v->size, size) : 0);
-	if (more && (!fits(env, n->scope, more) || !fits_globally(more)))
+	if (more && (!fits(env, n->scope, more) || !fits_process(more)))
 		return false;
 	if (!v)
 		v = var_add(vs, n);
@@ -430,7 +451,12 @@ static bool set_owned(struct smp_env *env, const struct var_name *n, const struc
 
 bool var_set(struct smp_env *env, const struct var_name *n, const struct sample *smp)
 {
-	return n->scope == VAR_PROC ? set_proc(n, smp) : set_owned(env, n, smp);
+	if (n->scope != VAR_PROC && !env->vars[n->scope])
+		return false;
+	if (LB_LIKELY(n->scope == VAR_PROC ? set_proc(n, smp) : set_owned(env, n, smp)))
+		return true;
+	LB_COUNT(&process_mine()->vars_refused, 1);
+	return false;
 }
 
 bool var_get(struct smp_env *env, const struct var_name *n, struct sample *smp)
@@ -457,4 +483,32 @@ void var_unset(struct smp_env *env, const struct var_name *n)
 		swap_proc(n, NULL);
 	else if (v)
 		var_drop(vs, v);
+}
+
+void vars_begin_response(struct smp_env *env, struct vars *reqres)
+{
+	if (!env->vars[VAR_REQ])
+		return;
+	vars_fini(reqres);
+	env->vars[VAR_REQ] = NULL;
+	env->vars[VAR_RES] = reqres;
+}
+
+void vars_foreach(struct smp_env *env, enum var_scope scope,
+	void (*fn)(const struct var_name *n, const struct sample *smp, void *arg), void *arg)
+{
+	const struct vars *vs = env->vars[scope];
+	const struct list *at;
+
+	if (scope == VAR_PROC)
+		vars_foreach_proc(fn, arg);
+	if (scope == VAR_PROC || !vs)
+		return;
+	for (at = vs->vars.prev; at != &vs->vars; at = at->prev) { /* new ones stand in front */
+		const struct var *v = LB_CONTAINER_OF(at, struct var, node);
+		struct sample smp = { .type = SMP_ANY };
+
+		value_read(&v->v, v->big ? v->big : v->text, &smp);
+		fn(v->name, &smp, arg);
+	}
 }

@@ -121,6 +121,7 @@ int stream_after_response(struct stream *s, struct http_msg *res)
 	const struct proxy *pxs[2] = { s->be, s->fe };
 
 	s->res = s->env.res = res;
+	vars_begin_response(&s->env, &s->vars_reqres);
 	for (unsigned i = 0; i < 2; i++) {
 		const struct proxy *px = pxs[i];
 		struct rule_run run = { 0 };
@@ -224,6 +225,7 @@ bool response_inspect(struct stream *s, enum step *st)
 {
 	enum verdict v;
 
+	vars_begin_response(&s->env, &s->vars_reqres);
 	if (s->res_inspected || !s->be->tcp_res_cont.n) {
 		s->res_inspected = true;
 		return true;
@@ -264,6 +266,7 @@ enum step response_head(struct stream *s)
 			return stream_retry(s);
 		stream_count_status(counters_mine(&s->srv->counters), m->status);
 		s->is_final_res = true;
+		vars_begin_response(&s->env, &s->vars_reqres);
 		bufq_clear(&s->kept);
 		s->res_caps =
 			stream_captures(s, m, s->fe->res_captures, s->fe->n_res_captures, NULL);

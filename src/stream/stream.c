@@ -457,7 +457,7 @@ static void init_env(struct stream *s)
 	};
 	s->env.vars[VAR_SESS] = &s->sess->vars;
 	s->env.vars[VAR_TXN] = &s->vars_txn;
-	s->env.vars[VAR_REQ] = s->env.vars[VAR_RES] = &s->vars_reqres;
+	s->env.vars[VAR_REQ] = &s->vars_reqres; /* the response's: vars_begin_response() */
 	if (s->req)
 		s->env.req_uri = s->req->target;
 }

@@ -132,6 +132,119 @@ static void of_the_process(void **state)
 	strbuf_fini(&sb);
 }
 
+/* What @text and a value given as "5" (a number), "=text" or "" (unset) give of conditions. */
+static bool allows(const char *conds, const char *var, const char *old, const char *new)
+{
+	struct sample smp = { .type = SMP_SINT, .sint = atoi(old) };
+	unsigned bits = 0;
+	char text[64];
+
+	var_unset(&fix.env, name(var));
+	if (*old == '=')
+		smp = str(old + 1);
+	if (*old)
+		assert_true(var_set(&fix.env, name(var), &smp));
+	snprintf(text, sizeof(text), "%s", conds);
+	for (char *c = strtok(text, " "); c; c = strtok(NULL, " "))
+		bits |= var_cond_by_name(slice_of(c));
+	smp = (struct sample){ .type = SMP_SINT, .sint = atoi(new) };
+	if (*new == '=')
+		smp = str(new + 1);
+	return var_conds_hold(bits, &fix.env, name(var), &smp);
+}
+
+/* By the manual's words on the converter set-var. */
+static void conditions(void **state)
+{
+	static const struct {
+		const char *conds, *var, *old, *new;
+		bool holds;
+	} t[] = {
+		{ "ifexists", "txn.v", "", "5", false },
+		{ "ifexists", "txn.v", "=x", "5", true },
+		{ "ifexists", "proc.v", "", "5", true },
+		{ "ifnotexists", "txn.v", "", "5", true },
+		{ "ifnotexists", "txn.v", "1", "5", false },
+		{ "ifnotexists", "proc.v", "", "5", false },
+		{ "ifset", "proc.v", "", "5", false },
+		{ "ifset", "proc.v", "0", "5", true },
+		{ "ifnotset", "proc.v", "", "5", true },
+		{ "ifnotset", "txn.v", "=", "5", false },
+		{ "ifempty", "txn.v", "", "=", true },
+		{ "ifempty", "txn.v", "", "=x", false },
+		{ "ifempty", "txn.v", "", "0", false },
+		{ "ifnotempty", "txn.v", "", "=", false },
+		{ "ifnotempty", "txn.v", "", "0", true },
+		{ "ifgt", "txn.v", "5", "4", true },
+		{ "ifgt", "txn.v", "5", "5", false },
+		{ "ifgt", "txn.v", "5", "6", false },
+		{ "ifgt", "txn.v", "5", "=6", true },
+		{ "ifgt", "txn.v", "=a", "6", true },
+		{ "ifgt", "txn.v", "", "6", true },
+		{ "iflt", "txn.v", "5", "6", true },
+		{ "iflt", "txn.v", "5", "5", false },
+		{ "ifset ifgt", "txn.v", "", "4", false },
+		{ "ifset ifgt", "txn.v", "5", "4", true },
+		{ "ifset ifnotempty", "txn.v", "=a", "=", false },
+	};
+
+	load_ok("");
+	assert_int_equal(var_cond_by_name(SLICE("ifexist")), 0);
+	for (size_t i = 0; i < LB_ARRAY_LEN(t); i++)
+		if (allows(t[i].conds, t[i].var, t[i].old, t[i].new) != t[i].holds)
+			fail_msg("%s of %s '%s', new '%s'", t[i].conds, t[i].var, t[i].old,
+				t[i].new);
+	var_unset(&fix.env, name("proc.v"));
+}
+
+static void request_and_response(void **state)
+{
+	struct sample smp = str("x"), got = { 0 };
+	struct strbuf sb = STRBUF_INIT;
+	uint64_t refused = process_mine()->vars_refused;
+
+	load_ok("");
+	fix.env.vars[VAR_RES] = NULL;
+	assert_true(var_set(&fix.env, name("req.a"), &smp));
+	assert_false(var_set(&fix.env, name("res.a"), &smp)); /* there is none yet */
+	vars_begin_response(&fix.env, &fix.vars[VAR_REQ]);
+	assert_false(var_get(&fix.env, name("req.a"), &got));
+	assert_false(var_set(&fix.env, name("req.a"), &smp));
+	assert_true(var_set(&fix.env, name("res.a"), &smp));
+	vars_begin_response(&fix.env, &fix.vars[VAR_REQ]); /* again: nothing happens */
+	assert_true(var_get(&fix.env, name("res.a"), &got));
+	assert_int_equal(process_mine()->vars_refused, refused);
+	smp = str("y");
+	assert_true(var_set(&fix.env, name("res.b"), &smp));
+	assert_true(var_set(&fix.env, name("res.a"), &smp));
+	vars_foreach(&fix.env, VAR_RES, see, &sb);
+	vars_foreach(&fix.env, VAR_REQ, see, &sb);
+	assert_string_equal(sb.ptr, "res.a=y;res.b=y;");
+	strbuf_fini(&sb);
+}
+
+static void refusals_are_counted(void **state)
+{
+	struct sample smp = str("0123456789");
+	struct smp_env nobody = { 0 };
+	uint64_t refused = process_mine()->vars_refused;
+
+	load_ok("");
+	assert_true(var_set(&fix.env, name("sess.a"), &smp));
+	lb_tune.vars_proc_max = 300;
+	assert_true(var_set(&nobody, name("proc.big"), &smp));
+	/* bounded with the process's, as all scopes are */
+	assert_true(var_set(&fix.env, name("txn.a"), &smp));
+	assert_false(var_set(&fix.env, name("txn.b"), &smp));
+	assert_false(var_set(&nobody, name("proc.b"),
+		&(struct sample){ .type = SMP_BIN, .str = slice_make(fix.out, 200) }));
+	assert_int_equal(process_mine()->vars_refused, refused + 2);
+	var_unset(&nobody, name("proc.big"));
+	var_unset(&fix.env, name("txn.a"));
+	assert_true(var_set(&fix.env, name("txn.b"), &smp));
+	lb_tune.vars_proc_max = 0;
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -139,6 +252,9 @@ int main(void)
 		cmocka_unit_test(values),
 		cmocka_unit_test(limits),
 		cmocka_unit_test(of_the_process),
+		cmocka_unit_test(conditions),
+		cmocka_unit_test(request_and_response),
+		cmocka_unit_test(refusals_are_counted),
 	};
 	int r;
 
