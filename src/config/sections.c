@@ -20,8 +20,6 @@ REFUSED(ring, "ring", CFG_RING, "ring <name>",
 	"logs go to UDP, a unix socket or a descriptor: use 'log <address> <facility>'");
 REFUSED(log_forward, "log-forward", CFG_LOG_FORWARD, "log-forward <name>",
 	"lb relays no syslog messages; use a syslog daemon");
-REFUSED(log_profile, "log-profile", CFG_LOG_PROFILE, "log-profile <name>",
-	"use 'log-format' and 'error-log-format' in the proxy");
 REFUSED(fcgi_app, "fcgi-app", CFG_MAILERS, "fcgi-app <name>",
 	"lb speaks HTTP to its servers; put a web server before the FastCGI application");
 REFUSED(crt_store, "crt-store", CFG_CRT_STORE, "crt-store [<name>]",

@@ -238,8 +238,6 @@ static void send_to(struct log_target *t, const struct log_line *l)
 	struct iovec iov[3];
 	size_t len, room;
 
-	if (!is_for(t, l->level) || !log_sample_take(&t->sample))
-		return;
 	len = log_put_header(t, l, header);
 	len = LB_MIN(len, t->max_len - 1);
 	room = t->max_len - 1 - len;
@@ -248,12 +246,6 @@ static void send_to(struct log_target *t, const struct log_line *l)
 	iov[2] = (struct iovec){ (void *)(uintptr_t) "\n", 1 };
 	if (!log_sock_send(t->sock, iov, 3))
 		count_drop();
-}
-
-static void send_all(const struct log_conf *lc, const struct log_line *l)
-{
-	for (unsigned i = 0; i < lc->n_targets; i++)
-		send_to(lc->targets[i], l);
 }
 
 static const char *pick(const struct log_conf *lc, const struct log_conf *global, size_t offset)
@@ -265,30 +257,90 @@ static const char *pick(const struct log_conf *lc, const struct log_conf *global
 	return *(const char *const *)((const char *)global + offset);
 }
 
+/* One line for many targets: its text is made when the first one wants it. */
+struct sending {
+	int level;
+	const struct log_profile *forced;
+	log_build_fn build;
+	void *arg;
+	const char *tag;
+	struct slice hostname;
+	bool has_common;
+	struct log_text common; /* for those without a profile; lives beside one for a profile */
+};
+
+static struct slice cut(struct slice s, size_t max)
+{
+	return slice_make(s.ptr, LB_MIN(s.len, max));
+}
+
+static struct log_text text_for(struct sending *sd, const struct log_target *t)
+{
+	const struct log_profile *profile = sd->forced ? sd->forced : t->profile;
+	struct log_text text = { .is_dropped = false };
+
+	if (profile) {
+		sd->build(profile, &text, sd->arg);
+		return text;
+	}
+	if (!sd->has_common)
+		sd->build(NULL, &sd->common, sd->arg);
+	sd->has_common = true;
+	return sd->common;
+}
+
+static void send_all(const struct log_conf *lc, struct sending *sd)
+{
+	for (unsigned i = 0; i < lc->n_targets; i++) {
+		struct log_target *t = lc->targets[i];
+		struct log_line l = { .level = sd->level, .hostname = sd->hostname };
+		struct log_text text;
+
+		if (!is_for(t, sd->level) || !log_sample_take(&t->sample))
+			continue;
+		text = text_for(sd, t);
+		if (text.is_dropped)
+			continue;
+		l.msg = text.msg;
+		while (l.msg.len && l.msg.ptr[l.msg.len - 1] == '\n')
+			l.msg.len--;
+		l.sd = text.sd;
+		l.tag = cut(slice_of(text.tag ? text.tag : sd->tag), 128);
+		send_to(t, &l);
+	}
+}
+
+void log_send_built(const struct log_conf *lc, const struct log_conf *global, int level,
+	const struct log_profile *forced, log_build_fn build, void *arg)
+{
+	const char *tag = pick(lc, global, offsetof(struct log_conf, tag));
+	struct sending sd = {
+		.level = level,
+		.forced = forced,
+		.build = build,
+		.arg = arg,
+		.tag = tag ? tag : "lb",
+	};
+
+	if (level < 0 || !lc)
+		return;
+	sd.hostname = cut(slice_of(pick(lc, global, offsetof(struct log_conf, hostname))), 255);
+	send_all(lc, &sd);
+	if (global && lc->use_global && lc != global)
+		send_all(global, &sd);
+}
+
+static void build_as_is(const struct log_profile *profile, struct log_text *out, void *arg)
+{
+	*out = *(const struct log_text *)arg;
+}
+
 void log_send(const struct log_conf *lc, const struct log_conf *global, int level, struct slice msg,
 	struct slice sd)
 {
-	const char *tag = pick(lc, global, offsetof(struct log_conf, tag));
-	struct log_line l = {
-		.level = level,
-		.msg = msg,
-		.sd = sd,
-		.tag = slice_of(tag ? tag : "lb"),
-		.hostname = slice_of(pick(lc, global, offsetof(struct log_conf, hostname))),
-	};
+	struct log_text text = { .msg = msg, .sd = sd };
 
-	if (level < 0)
-		return;
-	if (l.tag.len > 128)
-		l.tag.len = 128;
-	if (l.hostname.len > 255)
-		l.hostname.len = 255;
-	while (l.msg.len && l.msg.ptr[l.msg.len - 1] == '\n')
-		l.msg.len--;
-	if (lc)
-		send_all(lc, &l);
-	if (global && lc && lc->use_global && lc != global)
-		send_all(global, &l);
+	log_send_built(lc, global, level, NULL, build_as_is, &text);
 }
 
 static bool any_wants(const struct log_conf *lc, int level)

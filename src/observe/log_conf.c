@@ -249,6 +249,12 @@ static int parse_sample(struct cfg_parser *p, struct cfg_args *args, struct log_
 	return mark_ranges(p, w, colon, &t->sample);
 }
 
+static int parse_profile(struct cfg_parser *p, struct cfg_args *args, struct log_target *t)
+{
+	t->profile_word = cfg_need(p, args, "the name of a log-profile section");
+	return t->profile_word ? 0 : -1;
+}
+
 static int parse_options(struct cfg_parser *p, struct cfg_args *args, struct log_target *t)
 {
 	int err = 0;
@@ -261,8 +267,7 @@ static int parse_options(struct cfg_parser *p, struct cfg_args *args, struct log
 		else if (cfg_accept(args, "sample"))
 			err = parse_sample(p, args, t);
 		else if (cfg_accept(args, "profile"))
-			err = cfg_error(p, cfg_last(args),
-				"log profiles are not supported by this version");
+			err = parse_profile(p, args, t);
 		else
 			break;
 	}
@@ -366,6 +371,31 @@ int log_parse(struct cfg_parser *p, struct log_conf *lc, struct cfg_args *args)
 		return parse_global(p, lc, args);
 	t = parse_line(p, args);
 	return t ? append(p, lc, t) : -1;
+}
+
+/* --- names --- */
+
+struct log_upper log_upper;
+
+static int resolve_profile(struct cfg_parser *p, struct log_target *t)
+{
+	const struct cfg_word *w = t->profile_word;
+
+	if (!w || t->profile)
+		return 0;
+	t->profile = log_upper.find_profile(p, slice_make(w->str, w->len));
+	if (t->profile)
+		return 0;
+	return cfg_error_line(p, t->line, w, "there is no log-profile section named '%s'", w->str);
+}
+
+int log_resolve(struct cfg_parser *p, struct log_conf *lc)
+{
+	int bad = 0;
+
+	for (unsigned i = 0; i < lc->n_targets; i++)
+		bad |= resolve_profile(p, lc->targets[i]);
+	return bad;
 }
 
 /* --- opening --- */

@@ -56,6 +56,8 @@ struct log_target {
 	uint8_t max_level; /* less urgent lines are not for this target */
 	uint8_t min_level; /* more urgent ones are sent as this level */
 	struct log_sample sample;
+	const struct cfg_word *profile_word; /* NULL: none */
+	const struct log_profile *profile;   /* resolved */
 };
 
 /* The living socket for @addr, opened if there is none. Return: 0 or -errno. */

@@ -38,6 +38,8 @@ struct config *config_new(void)
 	list_init(&c->files);
 	list_init(&c->userlists);
 	list_init(&c->http_errors);
+	list_init(&c->log_profiles);
+	list_init(&c->log_profile_refs);
 	tune_set_defaults(&c->global.tune);
 	c->index = ARENA_NEW(&c->arena, struct config_index);
 	if (!c->index) {

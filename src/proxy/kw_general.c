@@ -5,6 +5,8 @@
  */
 #include <lb/proxy/config.h>
 
+#include <lb/proxy/log_profile.h>
+
 #include "proxy_priv.h"
 
 #include <ctype.h>
@@ -162,8 +164,9 @@ static int parse_log(
 	return log_parse(p, &px->log, args);
 }
 
-#define LOG_BY_OPTION \
-	(1ull << PO_TCPLOG | 1ull << PO_HTTPLOG | 1ull << PO_HTTPLOG_CLF | 1ull << PO_HTTPSLOG)
+#define LOG_BY_OPTION                                                                              \
+	(1ull << PO_TCPLOG | 1ull << PO_HTTPLOG | 1ull << PO_HTTPLOG_CLF | 1ull << PO_TCPLOG_CLF | \
+		1ull << PO_HTTPSLOG)
 
 static int parse_log_format(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
@@ -182,6 +185,12 @@ static int parse_log_format(
 	px->options &= ~LOG_BY_OPTION;
 	px->log_format_text = w->str;
 	return 0;
+}
+
+static int parse_log_steps(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	return log_steps_parse(p, args, &((struct proxy *)obj)->log_steps);
 }
 
 static int parse_unique_id_format(
@@ -434,6 +443,9 @@ static const struct cfg_kw general_kws[] = {
 	  .max_args = 1, .parse = parse_log_format, .offset = OFF(error_log_format),
 	  .usage = "error-log-format <format>",
 	  .help = "the log line of a connection that failed before its first request" },
+	{ .name = "log-steps", .scope = CFG_PROXY, .where = CFG_ANY_FE, .ignored_in = CFG_BE, .min_args = 1,
+	  .max_args = 255, .parse = parse_log_steps, .usage = "log-steps { default | all | <step>[,<step>...] }",
+	  .help = "when lines are written: accept, request, connect, response, close, error" },
 	{ .name = "unique-id-format", .scope = CFG_PROXY, .where = CFG_ANY, .min_args = 1,
 	  .max_args = 1, .parse = parse_unique_id_format, .usage = "unique-id-format <format>",
 	  .help = "make an identifier for each request" },

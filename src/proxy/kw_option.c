@@ -68,8 +68,9 @@ static int parse_conn_mode(
 
 /* --- log formats: one of them is in force, and it replaces a log-format --- */
 
-#define LOG_OPTIONS \
-	(1ull << PO_TCPLOG | 1ull << PO_HTTPLOG | 1ull << PO_HTTPLOG_CLF | 1ull << PO_HTTPSLOG)
+#define LOG_OPTIONS                                                                                \
+	(1ull << PO_TCPLOG | 1ull << PO_HTTPLOG | 1ull << PO_HTTPLOG_CLF | 1ull << PO_TCPLOG_CLF | \
+		1ull << PO_HTTPSLOG)
 
 static void set_log_option(struct cfg_parser *p, struct proxy *px, unsigned bit)
 {
@@ -89,9 +90,8 @@ static int parse_log_option(
 
 	if (bit == PO_HTTPLOG && cfg_accept(args, "clf"))
 		bit = PO_HTTPLOG_CLF;
-	else if (bit == PO_TCPLOG && cfg_peek(args) && strcmp(cfg_peek(args)->str, "clf") == 0)
-		return cfg_error(p, cfg_peek(args),
-			"'option tcplog clf' is not supported yet; write it as a log-format");
+	else if (bit == PO_TCPLOG && cfg_accept(args, "clf"))
+		bit = PO_TCPLOG_CLF;
 	if (cfg_no_more(p, args) < 0)
 		return -1;
 	set_log_option(p, obj, bit);
@@ -287,7 +287,8 @@ static const struct cfg_kw option_kws[] = {
 	{ .name = "tcpka", .scope = CFG_OPTION, .where = BOTH, .can_negate = true,
 	  .parse = parse_tcpka, .usage = "option tcpka", .help = "TCP keep-alive probes on both sides" },
 	{ .name = "tcplog", .scope = CFG_OPTION, .where = FE, .ignored_in = CFG_BE, .max_args = 1, .parse = parse_log_option,
-	  .min = PO_TCPLOG, .usage = "option tcplog", .help = "the log line for TCP sessions" },
+	  .min = PO_TCPLOG, .usage = "option tcplog [clf]",
+	  .help = "the log line for TCP sessions; clf: in the Common Log Format" },
 	{ .name = "httplog", .scope = CFG_OPTION, .where = FE, .ignored_in = CFG_BE, .max_args = 1, .parse = parse_log_option,
 	  .min = PO_HTTPLOG, .usage = "option httplog [clf]",
 	  .help = "the log line for HTTP requests; clf: in the Common Log Format" },

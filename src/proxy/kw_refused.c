@@ -50,7 +50,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("ignore-persist", IN_BE, NO_COOKIE),
 	REFUSED("load-server-state-from-file", CFG_ANY_BE, NO_STATE),
 	REFUSED("server-state-file-name", CFG_ANY_BE, NO_STATE),
-	REFUSED("log-steps", CFG_ANY_FE, "a request is logged once, when it is over, or at its response with 'option logasap'"),
 	REFUSED("max-keep-alive-queue", CFG_ANY_BE, "affinity by keep-alive has no queue limit; use maxqueue on the servers"),
 	REFUSED("persist", CFG_ANY_BE, "persistence by RDP cookie is not supported yet; 'balance source' keeps a client on its server"),
 	REFUSED("quic-initial", CFG_DEF_NAMED | IN_FE, "QUIC is not supported"),

@@ -6,6 +6,8 @@
  */
 #include <lb/proxy/config.h>
 
+#include <lb/proxy/log_profile.h>
+
 #include "proxy_priv.h"
 
 /* The words of the whole section: reload compares them. */
@@ -122,6 +124,8 @@ int config_resolve(struct cfg_parser *p)
 
 	bad |= exprs_resolve(p);
 	bad |= http_errors_resolve(p);
+	bad |= log_profiles_resolve(p);
+	bad |= log_resolve(p, &c->global.log);
 	bad |= resolve_ids(p);
 	bad |= resolve_binds(p);
 	bad |= resolve_guids(p);

@@ -16,6 +16,10 @@ static const char *const builtin_texts[] = {
 	[PO_HTTPLOG_CLF - PO_TCPLOG] = "%{+Q}o %{-Q}ci - - [%trg] %r %ST %B \"\" \"\" %cp %ms %ft "
 				       "%b %s %TR %Tw %Tc %Tr %Ta "
 				       "%tsc %ac %fc %bc %sc %rc %sq %bq %CC %CS %hrl %hsl",
+	[PO_TCPLOG_CLF - PO_TCPLOG] =
+		"%{+Q}o %{-Q}ci - - [%T] \"TCP \" 000 %B \"\" \"\" %cp %ms %ft "
+		"%b %s %Th %Tw %Tc %Tt %U %ts-- %ac %fc %bc %sc %rc %sq %bq "
+		"\"\" \"\" ",
 	[PO_HTTPSLOG - PO_TCPLOG] = HTTPLOG
 	" %[fc_err]/%[ssl_fc_err,hex]/%[ssl_c_err]/%[ssl_c_ca_err]/%[ssl_fc_is_resumed] "
 	"%[ssl_fc_sni]/%sslv/%sslc",
@@ -47,9 +51,11 @@ int resolve_logs(struct cfg_parser *p, struct proxy *px)
 {
 	enum proxy_opt opt;
 
+	if (log_resolve(p, &px->log) < 0)
+		return -1;
 	if (!px_is_fe(px) || px->log_format || !option_of(px, &opt))
 		return 0;
-	if (px->mode != MODE_HTTP && opt != PO_TCPLOG) {
+	if (px->mode != MODE_HTTP && opt != PO_TCPLOG && opt != PO_TCPLOG_CLF) {
 		if (px->options_set & (1ull << opt))
 			cfg_warn_line(p, px->line, NULL,
 				"%s '%s' is in mode tcp, where its HTTP log line has nothing to "

@@ -20,7 +20,7 @@ static size_t n_actions;
 /* Names of the language that nothing here implements: told apart from misspelt ones. */
 static const char *const not_supported[] = { "add-acl", "add-headers-bin", "attach-srv",
 	"cache-store", "cache-use", "del-acl", "del-headers-bin", "del-map", "disable-l7-retry",
-	"do-log", "do-resolve", "early-hint", "expect-netscaler-cip", "expect-proxy", "pause",
+	"do-resolve", "early-hint", "expect-netscaler-cip", "expect-proxy", "pause",
 	"sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0",
 	"send-spoe-group", "set-bandwidth-limit", "set-bc-mark", "set-bc-tos", "set-headers-bin",
 	"set-map", "set-nice", "set-priority-class", "set-priority-offset", "set-retries",

@@ -309,8 +309,11 @@ static void note_connected(struct stream *s)
 		return;
 	s->t.connect = stream_elapsed_ms(s);
 	s->server_ms = s->server_in_ms = now_ms();
-	if (!s->is_http)
+	stream_log_step(s, LOG_STEP_CONNECT);
+	if (!s->is_http) {
 		s->t.data = s->t.connect;
+		stream_log_step(s, LOG_STEP_RESPONSE);
+	}
 	if (!s->is_http || !(s->conn_was_reused || (s->be->retry_on & ~RETRY_CONN_FAILURE)))
 		stream_drop_kept(s);
 }

@@ -224,14 +224,10 @@ PUT(rt)
 		strbuf_add_uint(out, id);
 }
 
-/* When the line is written. */
+/* Why the line is written. */
 PUT(OG)
 {
-	const char *origin = !env->strm               ? "sess_error"
-			     : env->strm->t.close < 0 ? "txn_response"
-						      : "txn_close";
-
-	put_text(out, slice_of(origin), flags);
+	put_text(out, slice_of(env->log_origin ? env->log_origin : "unspec"), flags);
 }
 
 /* --- counts --- */

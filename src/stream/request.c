@@ -330,8 +330,10 @@ struct slice stream_capture_cookie(struct stream *s, const struct http_msg *m)
 
 enum step phase_req_fe_rules(struct stream *s)
 {
-	if (!s->is_http)
+	if (!s->is_http) {
+		stream_log_step(s, LOG_STEP_REQUEST);
 		return go(s, SP_REQ_SWITCH);
+	}
 	if (!s->has_body && wants_body(s, s->fe))
 		return wait_body(s);
 	if (!s->is_in_list) {
@@ -340,6 +342,7 @@ enum step phase_req_fe_rules(struct stream *s)
 		s->cookie_cap_req = stream_capture_cookie(s, s->req);
 		if (is_monitored(s))
 			return answer_monitor(s);
+		stream_log_step(s, LOG_STEP_REQUEST);
 	}
 	return run_list(s, &s->fe->http_req, s->fe, SP_REQ_SWITCH);
 }

@@ -150,8 +150,7 @@ static enum step send_response(struct stream *s, struct http_msg *m)
 		return stream_error(s, 502, END_DENIED, FIN_HEADERS);
 	s->head_sent = s->res_dir.has_head = true;
 	s->status = m->status;
-	if (px_opt(s->fe, PO_LOGASAP))
-		stream_log(s);
+	stream_log_step(s, LOG_STEP_RESPONSE);
 	return STEP_NEXT;
 }
 

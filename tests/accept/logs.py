@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Logs as other programs read them: logs.py [NAME...]"""
+import contextlib
 import json
 import re
+import select
 import socket
 
-from lbtest import DEFAULTS, free_port, Lb, main, wait_for
+from lbtest import DEFAULTS, free_port, Lb, main, Origin
 
 
 class Cbor:
@@ -59,6 +61,13 @@ class Collector:
 
     def line(self):
         return self.sock.recv(65536)
+
+    def lines(self, count):
+        """So many, without their line ends."""
+        return [self.line().decode().rstrip("\n") for _ in range(count)]
+
+    def has_more(self):
+        return bool(select.select([self.sock], [], [], 0)[0])
 
 
 def ask(port, head):
@@ -140,5 +149,95 @@ frontend %s
     lb.finish()
 
 
+def profiles():
+    """A line at each step that is asked for; each target gets what its profile says; do-log in every rule set."""
+    port, tcp_port, bad_port = free_port(), free_port(), free_port()
+    full, close, plain, bad = Collector(), Collector(), Collector(), Collector()
+    origin = Origin("plain")
+    lb = Lb(DEFAULTS + """
+log-profile full
+  log-tag stepper
+  on any format "%%OG any"
+  on accept format "%%OG %%ci %%[src]"
+  on request format "%%OG %%HM %%HU %%[path] %%[req.hdr(x-a)]"
+  on connect format "%%OG %%b/%%s %%si:%%sp"
+  on response format "%%OG %%ST %%[res.hdr(x-b)]"
+  on close format "%%OG %%ST %%tsc %%B"
+  on error format "%%OG"
+
+  on http-req format "%%OG %%[req.hdr(x-a)]"
+  on http-after-res drop
+log-profile only-close
+  on any drop
+  on close sd "[a@1 st=\\"%%ST\\"]"
+log-profile own
+  log-tag own
+  on http-req format "own %%OG"
+frontend web
+  bind 127.0.0.1:%d
+  log %s format rfc3164 profile full local0
+  log %s format rfc5424 profile only-close local0
+  log %s format raw local0
+  log-format "plain %%OG %%ST"
+  log-steps all
+  tcp-request connection do-log
+  tcp-request session do-log
+  tcp-request content do-log
+  http-request do-log
+  http-request do-log if { path /never }
+  http-request set-log-level err
+  http-request do-log profile own
+  http-response set-header x-b 2
+  http-after-response do-log
+  default_backend be
+backend be
+  tcp-response content do-log
+  http-response do-log
+  server s1 %s
+listen tcp
+  mode tcp
+  bind 127.0.0.1:%d
+  log %s format raw profile full local0
+  log-steps request,connect close
+  server s1 %s
+frontend bad
+  bind 127.0.0.1:%d accept-proxy
+  log %s format raw profile full local0
+""" % (port, full.addr, close.addr, plain.addr, origin.addr, tcp_port, bad.addr, origin.addr, bad_port, bad.addr))
+    answer = ask(port, b"GET /x?y HTTP/1.1\r\nx-a: 1")[1]
+    assert answer == b"HTTP/1.1 200 OK", answer
+    texts = [re.sub(r"^<\d+>\w+ +\d+ [\d:]+ localhost (stepper|own)\[\d+\]: ", r"\1: ", line)
+             for line in full.lines(12)]
+    host, at = origin.addr.split(":")
+    assert texts[:-1] == [
+        "stepper: tcp-req-conn any", "stepper: tcp-req-sess any", "stepper: txn_accept 127.0.0.1 127.0.0.1",
+        "stepper: tcp-req-cont any", "stepper: txn_request GET /x?y /x 1", "stepper: http-req 1", "own: own http-req",
+        "stepper: txn_connect be/s1 %s:%s" % (host, at), "stepper: tcp-res-cont any", "stepper: http-res any",
+        "stepper: txn_response 200 2"], texts
+    assert re.fullmatch(r"stepper: txn_close 200 ---- \d+", texts[-1]), texts
+    lines = close.lines(2)
+    # facility local0, level err by then; the structured data in its place
+    assert re.fullmatch(r"<131>1 \S+ - own \d+ - - own http-req", lines[0]), lines
+    assert re.fullmatch(r'<131>1 \S+ - lb \d+ - \[a@1 st="200"\] plain txn_close 200', lines[1]), lines
+    got = plain.lines(13)
+    assert got == ["plain tcp-req-conn 0", "plain tcp-req-sess 0", "plain txn_accept -1",
+                               "plain tcp-req-cont -1", "plain txn_request -1", "plain http-req -1", "own http-req",
+                               "plain txn_connect -1", "plain tcp-res-cont 200", "plain http-res 200",
+                               "plain http-after-res 200", "plain txn_response 200", "plain txn_close 200"], got
+    with socket.create_connection(("127.0.0.1", tcp_port), 20) as c:
+        c.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        c.recv(65536)
+    lines = bad.lines(3)
+    assert lines[0].startswith("txn_request") and lines[1] == "txn_connect tcp/s1 %s:%s" % (host, at), lines
+    assert re.fullmatch(r"txn_close 0 \S+ \d+", lines[2]), lines
+    with socket.create_connection(("127.0.0.1", bad_port), 20) as c:
+        c.sendall(b"NO PROXY HEADER\r\n\r\n")
+        with contextlib.suppress(ConnectionResetError):
+            c.recv(100)
+    assert bad.lines(1) == ["sess_error"]
+    lb.finish()
+    assert not full.has_more() and not close.has_more() and not plain.has_more()
+
+
 if __name__ == "__main__":
-    main({"encodings": encodings})
+    main({"encodings": encodings, "profiles": profiles})

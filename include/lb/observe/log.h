@@ -24,7 +24,8 @@ enum log_format {
 
 #define LOG_LEVEL_SILENT -1 /* log-level set to silent: no line */
 
-struct log_target; /* one 'log' line; in the generation's arena, its socket shared and counted */
+struct log_profile; /* a log-profile section; the layer above knows its formats */
+struct log_target;  /* one 'log' line; in the generation's arena, its socket shared and counted */
 
 struct log_conf { /* what a proxy or the global section says about logs */
 	struct log_target **targets;
@@ -36,6 +37,8 @@ struct log_conf { /* what a proxy or the global section says about logs */
 
 /* Parses what follows the word 'log'; appends to @lc. */
 int log_parse(struct cfg_parser *p, struct log_conf *lc, struct cfg_args *args);
+/* Looks up the sections that @lc's targets name. 0 or -1 (reported). */
+int log_resolve(struct cfg_parser *p, struct log_conf *lc);
 /* Opens the sockets of @lc's targets (stdout, /dev/log before chroot). 0 or -1 (reported). */
 int log_open(struct cfg_parser *p, struct log_conf *lc);
 void log_close(struct log_conf *lc); /* gives the shared sockets back */
@@ -48,11 +51,31 @@ void log_close(struct log_conf *lc); /* gives the shared sockets back */
  */
 void log_send(const struct log_conf *lc, const struct log_conf *global, int level, struct slice msg,
 	struct slice sd);
+
+struct log_text { /* what a line says, made for one profile; borrowed until the next is made */
+	struct slice msg, sd;
+	const char *tag; /* NULL: the section's */
+	bool is_dropped; /* the profile wants no line here */
+};
+typedef void (*log_build_fn)(const struct log_profile *profile, struct log_text *out, void *arg);
+/**
+ * log_send_built() - as log_send(), the text being made for the profile of each target
+ * @forced: a profile to use instead of those of the targets; NULL: none
+ * @build: called with NULL once for all targets without a profile, and only if there is one
+ */
+void log_send_built(const struct log_conf *lc, const struct log_conf *global, int level,
+	const struct log_profile *forced, log_build_fn build, void *arg);
 bool log_is_wanted(const struct log_conf *lc, const struct log_conf *global, int level);
 /* For the process itself: to the current generation's global targets. */
 void log_process(int level, const char *fmt, ...) LB_PRINTF(2, 3);
 extern const struct log_conf *lb_global_log; /* [rcu] of the generation in force */
 int log_level_parse(struct slice name);      /* 0..7, -1 unknown */
 const char *log_level_name(int level);
+
+/* What the targets ask of the layers above; filled in at start-up. */
+struct log_upper {
+	const struct log_profile *(*find_profile)(struct cfg_parser *p, struct slice name);
+};
+extern struct log_upper log_upper;
 
 #endif

@@ -41,7 +41,7 @@ enum http_conn_mode {
 /* clang-format off */
 enum proxy_opt {
 	PO_DONTLOGNULL, PO_DONTLOG_NORMAL, PO_LOGASAP, PO_LOG_SEPARATE_ERRORS, PO_TCPLOG,
-	PO_HTTPLOG, PO_HTTPLOG_CLF, PO_HTTPSLOG, PO_TCPKA_CLI, PO_TCPKA_SRV, PO_NOLINGER,
+	PO_HTTPLOG, PO_HTTPLOG_CLF, PO_TCPLOG_CLF, PO_HTTPSLOG, PO_TCPKA_CLI, PO_TCPKA_SRV, PO_NOLINGER,
 	PO_SPLICE_REQ, PO_SPLICE_RES, PO_SPLICE_AUTO, PO_SMART_ACCEPT, PO_SMART_CONNECT,
 	PO_INDEPENDENT, PO_REDISPATCH, PO_ABORTONCLOSE, PO_ALLBACKUPS, PO_HTTP_BUFFER_REQ,
 	PO_HTTP_NO_DELAY, PO_IGNORE_PROBES, PO_PRETEND_KA, PO_PREFER_LAST, PO_USE_PROXY_HDR,
@@ -129,6 +129,7 @@ struct proxy {
 	unsigned n_monitor_fail;
 	/* resolved defaults included */
 	struct logformat *log_format, *log_format_sd, *error_log_format;
+	uint32_t log_steps;          /* bits of enum log_step; 0: one line, at the end */
 	const char *log_format_text; /* as given; NULL: by option */
 	struct logformat *unique_id_format;
 	struct slice unique_id_header;

@@ -7,6 +7,7 @@
 #define LB_STREAM_LOG_H
 
 #include <lb/core/str.h>
+#include <lb/proxy/log_profile.h>
 #include <lb/stream/stream.h>
 
 /**
@@ -22,8 +23,13 @@ void stream_log(struct stream *s);
 /* At the birth of a stream: 'Connect from' where no format is configured, whatever comes of it. */
 void stream_log_start(struct stream *s);
 
-/* Is the line to be written as soon as the response head is known (option logasap)? */
-bool stream_log_asap(const struct stream *s);
+/* A line before the end, where 'log-steps' or option logasap ask for one. */
+void stream_log_early(struct stream *s, enum log_step step);
+static inline void stream_log_step(struct stream *s, enum log_step step)
+{
+	if (LB_UNLIKELY(s->fe->log_steps || px_opt(s->fe, PO_LOGASAP)))
+		stream_log_early(s, step);
+}
 
 /**
  * session_log_error() - a connection that ended before any stream: refused handshake, bad PROXY
