@@ -41,8 +41,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("ssl-f-use", IN_FE, "TLS is not supported yet; terminate it in front of lb"),
 	REFUSED("email-alert", CFG_ANY, NO_MAIL),
 	REFUSED("external-check", CFG_ANY_BE, "checks by a program are not supported; use 'option httpchk' or a TCP check"),
-	REFUSED("filter", IN_ANY, "filters are not supported yet"),
-	REFUSED("filter-sequence", IN_ANY, "filters are not supported yet"),
 	REFUSED("force-persist", IN_BE, NO_COOKIE),
 	REFUSED("force-be-switch", IN_FE, "backends cannot be hidden from switching yet, so there is nothing to force"),
 	REFUSED("hash-balance-factor", CFG_ANY_BE, "bounded-load hashing is not supported yet; 'balance leastconn' bounds the load"),

@@ -117,6 +117,15 @@ static void derive(struct proxy *px)
 		px->options &= ~(1ull << PO_HTTP_BUFFER_REQ);
 }
 
+static int run_checks(struct cfg_parser *p, struct proxy *px)
+{
+	int bad = 0;
+
+	LB_REGISTRY_FOREACH(proxy_check, it)
+	bad |= ((const struct proxy_check *)*it)->check(p, px);
+	return bad;
+}
+
 int config_resolve(struct cfg_parser *p)
 {
 	struct config *c = p->config;
@@ -138,6 +147,7 @@ int config_resolve(struct cfg_parser *p)
 		bad |= resolve_targets(p, px);
 		bad |= resolve_logs(p, px);
 		derive(px);
+		bad |= run_checks(p, px);
 		if (!p->diag->n_errors) /* what is wrong comes first, and may be why */
 			check_proxy(p, px);
 	}

@@ -140,6 +140,7 @@ static void disown(struct proxy *px)
 	memset(&px->http_res, 0, sizeof(px->http_res));
 	memset(&px->http_after_res, 0, sizeof(px->http_after_res));
 	memset(&px->redirects, 0, sizeof(px->redirects));
+	px->filters = NULL;
 }
 
 static struct proxy *px_new(

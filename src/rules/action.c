@@ -22,10 +22,9 @@ static const char *const not_supported[] = { "add-acl", "add-headers-bin", "atta
 	"cache-store", "cache-use", "del-acl", "del-headers-bin", "del-map", "disable-l7-retry",
 	"do-resolve", "early-hint", "expect-netscaler-cip", "expect-proxy", "pause",
 	"sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0",
-	"send-spoe-group", "set-bandwidth-limit", "set-bc-mark", "set-bc-tos", "set-headers-bin",
-	"set-map", "set-nice", "set-priority-class", "set-priority-offset", "set-retries",
-	"set-timeout", "switch-mode", "track-sc0", "track-sc1", "track-sc2", "wait-for-body",
-	"wait-for-handshake" };
+	"send-spoe-group", "set-bc-mark", "set-bc-tos", "set-headers-bin", "set-map", "set-nice",
+	"set-priority-class", "set-priority-offset", "set-retries", "set-timeout", "switch-mode",
+	"track-sc0", "track-sc1", "track-sc2", "wait-for-body", "wait-for-handshake" };
 
 static int by_name(const void *a, const void *b)
 {

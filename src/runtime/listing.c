@@ -9,6 +9,7 @@
 #include <lb/observe/command.h>
 #include <lb/rules/rules.h>
 #include <lb/sample/acl.h>
+#include <lb/stream/filter.h>
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -140,9 +141,15 @@ static void list_cnv(void)
 	conv_foreach(put_conv, NULL);
 }
 
+static void put_filter(const struct filter_ops *ops, void *arg)
+{
+	printf("%s [%s]\n", ops->name, ops->group);
+}
+
 static void list_flt(void)
 {
 	puts("# List of registered filter names:");
+	filter_foreach(put_filter, NULL);
 }
 
 static const char *const places[] = {

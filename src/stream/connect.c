@@ -7,6 +7,7 @@
  * request is sent at once on a connection that is still being established: the kernel says if it
  * has to wait.
  */
+#include "filter_priv.h"
 #include "stream_priv.h"
 
 #include <lb/net/proxy_proto.h>
@@ -451,8 +452,10 @@ bool stream_may_retry(const struct stream *s, uint32_t cause)
 /* All of the body so far is to be sent again; what is in the queue is part of what was kept. */
 static void rewind_body(struct stream *s)
 {
-	bufq_clear(&s->req_dir.q);
-	s->req_dir.q = s->kept;
+	struct bufq *tx = stream_tx(s, true);
+
+	bufq_clear(tx);
+	*tx = s->kept;
 	bufq_init(&s->kept);
 	s->n_kept_ahead = 0;
 	s->req_dir.is_done = false;
@@ -612,7 +615,9 @@ enum step stream_server_failed(
 /* What is kept, or will be when the queue is written. */
 static uint32_t kept_len(const struct stream *s)
 {
-	return s->kept.len + s->req_dir.q.len - s->n_kept_ahead;
+	uint32_t waiting = s->filters ? filters_len(s, true) : s->req_dir.q.len;
+
+	return s->kept.len + waiting - s->n_kept_ahead;
 }
 
 static uint32_t kept_max(void)
@@ -633,7 +638,7 @@ void stream_drop_kept(struct stream *s)
 
 void stream_keep_body(struct stream *s)
 {
-	struct bufq *q = &s->req_dir.q;
+	struct bufq *q = stream_tx(s, true);
 	uint32_t skip = s->n_kept_ahead;
 
 	if (!s->can_replay || q->len == skip)

@@ -6,6 +6,7 @@
  * that cannot take more stops the reading of the other: memory per direction stays within one
  * queue. A loop moves a bounded amount per turn and then lets others run.
  */
+#include "filter_priv.h"
 #include "stream_priv.h"
 
 #include <lb/core/tune.h>
@@ -35,6 +36,12 @@ static bool has_ended(const struct flow *f)
 	return f->src->flags & (is_duplex(f->s) ? EP_F_EOF : EP_F_EOM);
 }
 
+/* Filters look at what goes by, and queue it themselves. */
+static bool is_filtered(const struct flow *f)
+{
+	return LB_UNLIKELY(f->s->filters) && filters_look(f->s, f->is_req);
+}
+
 /* --- splicing --- */
 
 static bool is_long_enough(const struct flow *f)
@@ -54,8 +61,9 @@ static bool may_splice(const struct flow *f)
 
 	if (f->d->pipe)
 		return true;
-	if (f->d->q.len || f->d->no_splice || !lb_tune.use_splice || !f->src->ops->splice_in ||
-		!f->dst->ops->splice_out || (f->is_req && f->s->can_replay))
+	if (f->d->q.len || f->d->no_splice || is_filtered(f) || !lb_tune.use_splice ||
+		!f->src->ops->splice_in || !f->dst->ops->splice_out ||
+		(f->is_req && f->s->can_replay))
 		return false;
 	if (px_opt(fe, opt) || px_opt(be, opt))
 		return true;
@@ -140,6 +148,12 @@ static size_t read_round(struct flow *f)
 {
 	size_t n = 0, max = read_max(f);
 
+	if (is_filtered(f)) {
+		uint32_t len = filters_len(f->s, f->is_req);
+
+		max = LB_MIN(max, FILTER_AHEAD - LB_MIN(len, FILTER_AHEAD));
+	}
+
 	if (max && !has_ended(f) && !bufq_full(&f->d->q))
 		n = f->src->ops->recv(f->src, &f->d->q, max);
 	if (n)
@@ -147,21 +161,19 @@ static size_t read_round(struct flow *f)
 	return n;
 }
 
-/* Gives the queue to the other end, with the end of the message where it has come. */
-static void write_round(struct flow *f)
+/* Gives the queue to the other end; @ended: nothing of the message will come behind it. */
+static void write_round(struct flow *f, struct bufq *q, bool ended)
 {
-	bool ended = has_ended(f);
-
 	if (f->is_req)
 		stream_keep_body(f->s);
 	f->dst->trailers_out = ended && f->src->msg ? f->src->msg->trailers : NULL;
 	if (f->is_req ? px_opt(f->s->be, PO_DROP_REQ_TRAILERS)
 		      : px_opt(f->s->fe, PO_DROP_RES_TRAILERS))
 		f->dst->trailers_out = NULL;
-	f->dst->ops->send(f->dst, &f->d->q, ended ? EP_SEND_END : 0);
+	f->dst->ops->send(f->dst, q, ended ? EP_SEND_END : 0);
 	f->d->has_head = false;
 	if (f->is_req)
-		f->s->n_kept_ahead = f->d->q.len;
+		f->s->n_kept_ahead = q->len;
 	if ((f->dst->flags & EP_F_TX_END) && !f->d->is_done)
 		note_end_told(f);
 }
@@ -179,13 +191,20 @@ static void adapt(struct flow *f, size_t n_read)
  */
 static size_t copy_round(struct flow *f)
 {
+	struct bufq *q = &f->d->q;
 	size_t n = read_round(f);
-	uint32_t queued = f->d->q.len;
+	bool ended = has_ended(f);
+	uint32_t queued;
 
-	if (queued || (has_ended(f) && !f->d->is_done))
-		write_round(f);
+	if (is_filtered(f)) {
+		filters_pass(f->s, f->is_req, &ended);
+		q = filters_tx(f->s, f->is_req);
+	}
+	queued = q->len;
+	if (queued || (ended && !f->d->is_done))
+		write_round(f, q, ended);
 	adapt(f, n);
-	return n + (queued - f->d->q.len);
+	return n + (queued - q->len);
 }
 
 /* The source has more, or may have. */
@@ -198,7 +217,8 @@ static bool has_work(const struct flow *f)
 {
 	const struct direction *d = f->d;
 
-	return d->q.len || d->pipe || d->has_head || may_read(f) || (has_ended(f) && !d->is_done);
+	return d->q.len || d->pipe || d->has_head || is_filtered(f) || may_read(f) ||
+	       (has_ended(f) && !d->is_done);
 }
 
 static size_t pump(struct flow *f)
@@ -226,8 +246,8 @@ static size_t pump(struct flow *f)
 			break;
 		}
 	}
-	if (f->d->has_head)
-		write_round(f);
+	if (f->d->has_head) /* it does not wait for what comes behind it */
+		write_round(f, stream_tx(s, f->is_req), !is_filtered(f) && has_ended(f));
 	return total;
 }
 
@@ -346,6 +366,8 @@ static enum step http_end(struct stream *s)
 /* The client has yet to take what the server sent before it failed. */
 static bool is_behind(const struct stream *s)
 {
+	if (s->filters && filters_hold(s, false))
+		return true;
 	return (s->client->flags & EP_F_TX_BLOCKED) && !(s->client->flags & EP_F_ERROR);
 }
 

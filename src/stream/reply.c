@@ -5,6 +5,7 @@
  * A fixed body is sent from where it lies, whatever its size; a service fills a buffer at a time as
  * the client takes them.
  */
+#include "filter_priv.h"
 #include "stream_priv.h"
 
 #include <lb/core/pool.h>
@@ -101,6 +102,8 @@ enum step stream_answer(struct stream *s, const struct http_reply *r)
 		return give_up(s);
 	stream_leave_queue(s);
 	bufq_clear(&s->res_dir.q);
+	if (s->filters)
+		filters_clear(s, false);
 	swallow_request(s);
 	res = new_head(s);
 	if (!res)

@@ -3,6 +3,7 @@
  * A request before it has a server: inspection, the frontend's rules, the choice of the backend,
  * the backend's rules, and the fields lb adds.
  */
+#include "filter_priv.h"
 #include "stream_priv.h"
 
 #include <lb/http/forwarded.h>
@@ -409,6 +410,8 @@ enum step phase_req_switch(struct stream *s)
 	if (s->is_http && be->mode != MODE_HTTP)
 		return stream_error(s, 500, END_INTERNAL, FIN_REQ);
 	stream_set_backend(s, be);
+	if (be != s->fe && filters_attach(s, be) < 0)
+		return stream_error(s, 500, END_RESOURCE, FIN_REQ);
 	s->has_inspected = s->is_http;
 	return go(s, SP_REQ_BE_RULES);
 }
@@ -469,6 +472,13 @@ static int add_fields(struct stream *s)
 	return r == 0 ? add_forwarded(s) : r;
 }
 
+static int finish_head(struct stream *s)
+{
+	int r = add_fields(s);
+
+	return r == 0 && s->filters ? filters_head(s, s->req) : r;
+}
+
 static enum step be_http_rules(struct stream *s)
 {
 	enum step st;
@@ -476,7 +486,7 @@ static enum step be_http_rules(struct stream *s)
 	if (!s->has_body && wants_body(s, s->be))
 		return wait_body(s);
 	st = run_list(s, &s->be->http_req, s->be, SP_PICK);
-	if (s->phase == SP_PICK && add_fields(s) < 0)
+	if (s->phase == SP_PICK && finish_head(s) < 0)
 		return internal_error(s);
 	return st;
 }
@@ -496,5 +506,5 @@ enum step phase_req_be_rules(struct stream *s)
 		return go(s, SP_PICK);
 	if (!same)
 		return be_http_rules(s);
-	return add_fields(s) < 0 ? internal_error(s) : go(s, SP_PICK);
+	return finish_head(s) < 0 ? internal_error(s) : go(s, SP_PICK);
 }

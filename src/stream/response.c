@@ -3,6 +3,7 @@
  * The server's response head: interim ones pass at once; the final one is counted, may be a reason
  * to try again, goes through the rules of the backend and the frontend, and then to the client.
  */
+#include "filter_priv.h"
 #include "stream_priv.h"
 
 #include <lb/rules/rules.h>
@@ -139,11 +140,13 @@ int stream_after_response(struct stream *s, struct http_msg *res)
 
 static enum step send_response(struct stream *s, struct http_msg *m)
 {
-	if (stream_after_response(s, m) < 0)
+	if (stream_after_response(s, m) < 0 || (s->filters && filters_head(s, m) < 0))
 		return internal_error(s);
 	if (m->body == BODY_TUNNEL) {
 		s->is_tunnel = true;
 		s->req_dir.is_done = false;
+		if (s->filters)
+			filters_reopen(s, true);
 		s->can_replay = false;
 	}
 	if (s->client->ops->send_head(s->client, m) < 0)

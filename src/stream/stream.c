@@ -9,6 +9,7 @@
  * One timer per stream stands for the nearest of its deadlines; activity only moves the stamps from
  * which they are worked out when the stream goes to sleep.
  */
+#include "filter_priv.h"
 #include "stream_priv.h"
 
 #include <lb/core/pool.h>
@@ -84,10 +85,17 @@ static int64_t duplex_deadline(const struct stream *s, const struct endpoint *ep
 	return deadline_after(is_independent ? in_ms : LB_MAX(s->client_ms, s->server_ms), ms);
 }
 
+static bool is_held(const struct stream *s)
+{
+	return s->filters && (filters_hold(s, true) || filters_hold(s, false));
+}
+
 static int64_t client_deadline_duplex(const struct stream *s)
 {
 	uint32_t ms = s->timeout_client_ms;
 
+	if (is_held(s))
+		return TIME_NEVER;
 	if (s->timeout_tunnel_ms && s->backend && (s->backend->flags & EP_F_CONNECTED))
 		ms = s->timeout_tunnel_ms;
 	if ((s->client->flags & EP_F_EOF) || s->res_dir.is_done)
@@ -99,6 +107,8 @@ static int64_t server_deadline_duplex(const struct stream *s)
 {
 	uint32_t ms = s->timeout_server_ms;
 
+	if (is_held(s))
+		return TIME_NEVER;
 	if (s->timeout_tunnel_ms)
 		ms = s->timeout_tunnel_ms;
 	if ((s->backend->flags & EP_F_EOF) || s->req_dir.is_done)
@@ -110,6 +120,8 @@ static bool client_is_awaited(const struct stream *s)
 {
 	if (s->client->flags & EP_F_TX_BLOCKED)
 		return true;
+	if (s->filters && filters_hold(s, true)) /* it may not send more */
+		return false;
 	return !s->req_dir.is_done && !(s->client->flags & EP_F_EOM) &&
 	       !(s->backend && (s->backend->flags & EP_F_TX_BLOCKED));
 }
@@ -126,6 +138,8 @@ static bool body_is_awaited(const struct stream *s)
 		return false;
 	if (s->phase == SP_REQ_BODY_WAIT)
 		return true;
+	if (s->filters && filters_hold(s, true))
+		return false;
 	return s->phase == SP_DATA && s->backend && (s->backend->flags & EP_F_CONNECTED) &&
 	       !(s->backend->flags & EP_F_TX_BLOCKED);
 }
@@ -173,6 +187,8 @@ static int64_t server_deadline(const struct stream *s)
 		return TIME_NEVER;
 	if (s->client->flags & EP_F_TX_BLOCKED)
 		return TIME_NEVER;
+	if (s->filters && filters_hold(s, false))
+		return TIME_NEVER;
 	if (px_opt(s->be, PO_INDEPENDENT))
 		return deadline_after(s->server_in_ms, s->timeout_server_ms);
 	if (!s->req_dir.is_done && !(s->backend->flags & EP_F_TX_BLOCKED) && !s->response_seen)
@@ -202,6 +218,8 @@ static void arm_timer(struct stream *s)
 		d = min_deadline(d, client_deadline(s));
 		d = min_deadline(d, server_deadline(s));
 		d = min_deadline(d, connect_deadline(s));
+		if (s->filters && s->phase == SP_DATA)
+			d = min_deadline(d, filters_wake_ms(s));
 	} else if (is_reading_request(s)) {
 		d = min_deadline(d, reading_deadline(s));
 	}
@@ -285,6 +303,8 @@ static enum step timed_out(struct stream *s)
 	switch (s->phase) {
 	case SP_DATA:
 		if (phase_over) /* tcp-response inspect-delay, or a rule's pause */
+			return STEP_NEXT;
+		if (s->filters && filters_wake_ms(s) <= now_ms())
 			return STEP_NEXT;
 		return data_timed_out(s);
 	case SP_REPLY: return data_timed_out(s);
@@ -581,6 +601,8 @@ static int new_request(struct endpoint *ep)
 			remember_request_line(s);
 			s->t.request = stream_elapsed_ms(s);
 		}
+		if (filters_attach(s, bc->fe) < 0)
+			stream_error(s, 500, END_RESOURCE, FIN_REQ);
 	}
 	stream_run(s);
 	return 0;
@@ -616,6 +638,8 @@ static void stream_free(struct stream *s)
 	timer_cancel(this_wheel(), &s->timer);
 	task_cancel(this_loop(), &s->task);
 	list_del(&s->node);
+	if (s->filters)
+		filters_detach(s);
 	bufq_clear(&s->req_dir.q);
 	bufq_clear(&s->res_dir.q);
 	bufq_clear(&s->kept);

@@ -93,6 +93,13 @@ struct proxy *config_find_backend(const struct config *c, const char *name);
 const struct server_conf *config_find_server(
 	const struct config *c, const struct proxy *be, struct slice name);
 
+/* What modules above check, or look up, when all files are read: 0 or -1 (reported). */
+struct proxy_check {
+	int (*check)(struct cfg_parser *p, struct proxy *px);
+};
+LB_REGISTRY_DECLARE(proxy_check);
+#define LB_REGISTER_PROXY_CHECK(c) LB_REGISTER(proxy_check, c)
+
 /* After all files are read: names to pointers, derived settings, final checks. 0 or -1 (reported).
  */
 int config_resolve(struct cfg_parser *p);

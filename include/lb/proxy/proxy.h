@@ -20,6 +20,7 @@
 #include <lb/server/backend.h>
 
 struct config;
+struct filter_set;
 
 enum proxy_mode {
 	MODE_TCP,
@@ -166,6 +167,7 @@ struct proxy {
 	struct http_errors errors;
 	struct xff_conf forwardfor, originalto;
 	struct fwd_conf *forwarded;
+	struct filter_set *filters; /* the stream module's; NULL: none */
 	struct log_conf log;
 	struct mux_conf mux; /* derived when resolved */
 	/* derived: needs of the request path, so that nothing is looked up twice */

@@ -21,6 +21,7 @@
 #include <lb/server/queue.h>
 
 struct applet_ops;
+struct filters;
 struct pipe;
 
 struct session {
@@ -143,6 +144,7 @@ struct stream {
 	struct slice cookie_cap_req, cookie_cap_res;
 	struct slice uri_log; /* "GET /x HTTP/1.1" as received, for %r */
 	struct pend_conn pend;
+	struct filters *filters; /* see filter.h; NULL: none */
 
 	/* --- of the stream module alone --- */
 	struct task task;
