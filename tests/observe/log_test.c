@@ -121,7 +121,7 @@ static void test_parse_refuses(void **state)
 		{ "tcp@127.0.0.1:1 local0", "not sent over TCP" },
 		{ "fd@x local0", "expected a descriptor such as fd@3" },
 		{ "unix@ local0", "the path of a socket has 1 to" },
-		{ "127.0.0.1 profile p local0", "log profiles are not supported" },
+		{ "127.0.0.1 profile", "the name of a log-profile section" },
 	};
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(t); i++) {
