@@ -20,13 +20,23 @@ static enum verdict exec_silent_drop(
 	const struct rule *r, struct smp_env *env, struct rule_run *run)
 {
 	run->is_silent = true;
+	run->rst_ttl = (uint8_t)(uintptr_t)r->arg;
 	return RULE_REJECT;
 }
 
 static int parse_silent_drop(
 	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
+	const struct cfg_word *w;
+	uint64_t ttl;
+
 	r->exec = exec_silent_drop;
+	if (!cfg_accept(args, "rst-ttl"))
+		return 0;
+	w = rule_need(p, args, r, "a number of hops");
+	if (!w || cfg_uint(p, w, 1, UINT8_MAX, &ttl) != 0)
+		return -1;
+	r->arg = (void *)(uintptr_t)ttl;
 	return 0;
 }
 
@@ -225,7 +235,7 @@ static int parse_old_mark(
 /* clang-format off */
 static const struct action_kw conn_actions[] = {
 	{ .name = "silent-drop", .sets = RS_STREAMS, .parse = parse_silent_drop, .is_final = true,
-	  .usage = "silent-drop [{if | unless} <condition>]",
+	  .usage = "silent-drop [rst-ttl <hops>] [{if | unless} <condition>]",
 	  .help = "forget the client's connection without telling the client" },
 	{ .name = "set-src", .sets = RS_REQUESTS, .parse = parse_addr, .usage = "set-src" EXPR_USAGE,
 	  .help = "take this for the client's address from now on" },

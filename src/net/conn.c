@@ -152,16 +152,16 @@ void conn_set_linger_reset(struct conn *c)
 	c->has_lingered = true;
 }
 
-void conn_silent_drop(struct conn *c)
+void conn_silent_drop(struct conn *c, unsigned rst_ttl)
 {
-	int one = 1;
+	int one = 1, ttl = rst_ttl ? (int)rst_ttl : 1;
 
 	/* A socket in repair mode is closed without a packet (needs CAP_NET_ADMIN); a TTL of 1
 	 * keeps the reset local. */
-	if (setsockopt(c->watch.fd, IPPROTO_TCP, TCP_REPAIR, &one, sizeof(one)) == 0)
+	if (!rst_ttl && setsockopt(c->watch.fd, IPPROTO_TCP, TCP_REPAIR, &one, sizeof(one)) == 0)
 		return;
-	setsockopt(c->watch.fd, IPPROTO_IP, IP_TTL, &one, sizeof(one));
-	setsockopt(c->watch.fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &one, sizeof(one));
+	setsockopt(c->watch.fd, IPPROTO_IP, IP_TTL, &ttl, sizeof(ttl));
+	setsockopt(c->watch.fd, IPPROTO_IPV6, IPV6_UNICAST_HOPS, &ttl, sizeof(ttl));
 	conn_set_linger_reset(c);
 }
 

@@ -18,13 +18,42 @@ static const struct action_kw **actions; /* sorted by name; owned for the life o
 static size_t n_actions;
 
 /* Names of the language that nothing here implements: told apart from misspelt ones. */
-static const char *const not_supported[] = { "add-acl", "add-headers-bin", "attach-srv",
-	"cache-store", "cache-use", "del-acl", "del-headers-bin", "del-map", "disable-l7-retry",
-	"do-resolve", "early-hint", "expect-netscaler-cip", "expect-proxy", "pause",
-	"sc-add-gpc", "sc-inc-gpc", "sc-inc-gpc0", "sc-inc-gpc1", "sc-set-gpt", "sc-set-gpt0",
-	"send-spoe-group", "set-bc-mark", "set-bc-tos", "set-headers-bin", "set-map", "set-nice",
-	"set-priority-class", "set-priority-offset", "set-retries", "set-timeout", "switch-mode",
-	"track-sc0", "track-sc1", "track-sc2", "wait-for-body", "wait-for-handshake" };
+#define NO_STICK "stick tables are not supported yet"
+
+/* clang-format off */
+static const struct {
+	const char *name, *why; /* why: NULL: it goes without saying */
+} not_supported[] = {
+	{ "add-acl", NULL },
+	{ "add-headers-bin", NULL },
+	{ "attach-srv", "servers that connect to lb (rhttp@) are not supported" },
+	{ "cache-store", "caches are not supported yet" },
+	{ "cache-use", "caches are not supported yet" },
+	{ "del-acl", NULL },
+	{ "del-headers-bin", NULL },
+	{ "del-map", NULL },
+	{ "do-resolve", "names are not resolved at run time yet" },
+	{ "early-hint", NULL },
+	{ "expect-netscaler-cip", "the NetScaler protocol is not understood; use the PROXY protocol" },
+	{ "expect-proxy", NULL },
+	{ "pause", NULL },
+	{ "sc-add-gpc", NO_STICK },
+	{ "sc-inc-gpc", NO_STICK },
+	{ "sc-inc-gpc0", NO_STICK },
+	{ "sc-inc-gpc1", NO_STICK },
+	{ "sc-set-gpt", NO_STICK },
+	{ "sc-set-gpt0", NO_STICK },
+	{ "send-spoe-group", "SPOE is not supported yet" },
+	{ "set-headers-bin", NULL },
+	{ "set-map", NULL },
+	{ "switch-mode", NULL },
+	{ "track-sc0", NO_STICK },
+	{ "track-sc1", NO_STICK },
+	{ "track-sc2", NO_STICK },
+	{ "wait-for-body", NULL },
+	{ "wait-for-handshake", "there is no early data to wait for, as TLS is not supported yet" },
+};
+/* clang-format on */
 
 static int by_name(const void *a, const void *b)
 {
@@ -177,9 +206,10 @@ int action_report_unknown(struct cfg_parser *p, const struct cfg_word *w, enum r
 	if (report_other_set(p, w, name, rs) != 0)
 		return -1;
 	for (size_t i = 0; i < LB_ARRAY_LEN(not_supported); i++)
-		if (slice_eq(name, slice_of(not_supported[i])))
-			return cfg_error(
-				p, w, "the action '%s' is not supported", not_supported[i]);
+		if (slice_eq(name, slice_of(not_supported[i].name)))
+			return cfg_error(p, w, "the action '%s' is not supported%s%s",
+				not_supported[i].name, not_supported[i].why ? ": " : "",
+				not_supported[i].why ? not_supported[i].why : "");
 	if (!near)
 		return cfg_error(p, w, "'%s' is not an action of '%s'", w->str, ruleset_name(rs));
 	return cfg_error(p, w, "'%s' is not an action of '%s'; did you mean '" SLICE_FMT "'?",

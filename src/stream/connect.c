@@ -90,8 +90,11 @@ static enum step wait_for_slot(struct stream *s, struct server *srv)
 {
 	const struct server_conf *conf =
 		srv ? atomic_load_explicit(&srv->conf, memory_order_acquire) : NULL;
-	uint32_t ms = s->be->timeout_queue ? s->be->timeout_queue : s->be->timeout_connect;
-	int r = queue_enter(&s->pend, srv, s->be->rt, conf ? conf->maxqueue : 0);
+	uint32_t ms = s->timeout_queue_ms ? s->timeout_queue_ms : s->cur_timeout_connect_ms;
+	int r;
+
+	s->pend.prio = queue_priority(s->prio_class, s->prio_offset_ms);
+	r = queue_enter(&s->pend, srv, s->be->rt, conf ? conf->maxqueue : 0);
 
 	if (r < 0 && srv)
 		r = queue_enter(&s->pend, NULL, s->be->rt, 0);
@@ -281,12 +284,30 @@ static bool has_other_addresses(const struct stream *s)
 	return s->env.src || s->env.dst;
 }
 
+/* set-bc-mark, set-bc-tos: the connection is for this request, from its first packet on. */
+static bool is_marked(const struct stream *s)
+{
+	return s->has_bc_mark || s->has_bc_tos;
+}
+
+static void mark(const struct stream *s, struct connect_opts *o)
+{
+	if (s->has_bc_mark) {
+		o->mark = s->bc_mark;
+		o->has_mark = true;
+	}
+	if (s->has_bc_tos) {
+		o->tos = s->bc_tos;
+		o->has_tos = true;
+	}
+}
+
 static struct conn *take_idle(struct stream *s, const struct server_conf *conf)
 {
 	struct conn *c = NULL;
 	bool safe_only;
 
-	if (!may_reuse(s))
+	if (!may_reuse(s) || is_marked(s))
 		return NULL;
 	if (!has_other_addresses(s) || !(conf->send_proxy || conf->connect.is_transparent))
 		c = own_take(s->sess, s->srv);
@@ -303,25 +324,27 @@ static struct conn *take_idle(struct stream *s, const struct server_conf *conf)
 static struct conn *open_new(
 	struct stream *s, const struct server_conf *conf, uint16_t epoch, enum conn_err *err)
 {
-	struct connect_opts with_client;
+	struct connect_opts own;
 	const struct connect_opts *o = &conf->connect;
 	struct conn *c;
 	struct addr to;
 
 	server_address(s, conf, &to);
-	if (o->is_transparent) {
-		with_client = *o;
-		with_client.source = s->env.src ? *s->env.src : s->client->conn->src;
-		o = &with_client;
+	if (LB_UNLIKELY(o->is_transparent || is_marked(s))) {
+		own = *o;
+		if (o->is_transparent)
+			own.source = s->env.src ? *s->env.src : s->client->conn->src;
+		mark(s, &own);
+		o = &own;
 	}
 	s->conn_was_reused = false;
 	if (conn_connect(&to, o, &c, err) < 0)
 		return NULL;
 	c->server = server_ref(s->srv);
 	c->server_epoch = epoch;
-	c->is_private = conf->send_proxy || o->is_transparent;
-	c->is_single_use =
-		c->is_private && (has_other_addresses(s) || conf->pp2_opts & PP2_OPT_UNIQUE_ID);
+	c->is_private = conf->send_proxy || o->is_transparent || is_marked(s);
+	c->is_single_use = c->is_private && (has_other_addresses(s) || is_marked(s) ||
+						    conf->pp2_opts & PP2_OPT_UNIQUE_ID);
 	LB_COUNT(&counters_mine(&s->srv->counters)->connect, 1);
 	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->connect, 1);
 	return c;
@@ -442,7 +465,7 @@ void stream_release_server(struct stream *s, enum ep_detach how)
 
 bool stream_may_retry(const struct stream *s, uint32_t cause)
 {
-	if (!s->can_replay || s->n_retries >= s->be->retries || s->head_sent)
+	if (!s->can_replay || s->n_retries >= s->max_retries || s->head_sent)
 		return false;
 	if (s->no_l7_retry && cause != RETRY_CONN_FAILURE)
 		return false;
@@ -477,7 +500,7 @@ static bool has_equals(const struct stream *s)
 static bool must_redispatch(const struct stream *s, bool was_failure)
 {
 	int32_t n = s->be->redispatch_after;
-	int32_t left = (int32_t)s->be->retries - (int32_t)s->n_retries;
+	int32_t left = (int32_t)s->max_retries - (int32_t)s->n_retries;
 
 	if (!px_opt(s->be, PO_REDISPATCH) || s->be->n_servers < 2)
 		return false;

@@ -16,6 +16,7 @@
 #define READ_MOST      (512u << 10) /* at once: measured, cheaper by a fifth than 128 kB */
 #define SLOWNESS_MAX   5            /* then 16 kB at once */
 #define BUFS_PLENTY    1024         /* of a worker: with more of them full, portions are small */
+#define BUDGET_MIN     (64u << 10)
 #define SPLICE_AT_ONCE (1u << 20)
 #define SPLICE_MIN     (64u << 10) /* 'splice-auto': shorter bodies are copied */
 
@@ -221,10 +222,18 @@ static bool has_work(const struct flow *f)
 	       (has_ended(f) && !d->is_done);
 }
 
+/* set-nice: from twice as much to a 32nd part. */
+static size_t budget_of(const struct stream *s)
+{
+	if (LB_LIKELY(!s->nice))
+		return FORWARD_BUDGET;
+	return LB_MAX(FORWARD_BUDGET / 1024 * (size_t)(1024 - s->nice), BUDGET_MIN);
+}
+
 static size_t pump(struct flow *f)
 {
 	struct stream *s = f->s;
-	size_t total = 0, n;
+	size_t total = 0, n, budget = budget_of(s);
 
 	if (!has_work(f))
 		return 0;
@@ -241,7 +250,7 @@ static size_t pump(struct flow *f)
 		total += n;
 		if (!n || (!f->d->pipe && !f->d->q.len && !may_read(f)))
 			break;
-		if (total >= FORWARD_BUDGET) {
+		if (total >= budget) {
 			task_wake(this_loop(), &s->task);
 			break;
 		}

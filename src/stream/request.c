@@ -20,7 +20,7 @@ static enum step close_rejected(struct stream *s)
 	STREAM_COUNT(s, dreq);
 	stream_set_end(s, END_DENIED, FIN_REQ);
 	if (s->run.is_silent)
-		conn_silent_drop(s->client->conn);
+		conn_silent_drop(s->client->conn, s->run.rst_ttl);
 	s->is_rejected = true;
 	return go(s, SP_DONE);
 }
@@ -29,6 +29,7 @@ static enum step begin_tarpit(struct stream *s)
 {
 	const struct proxy *px = s->be ? s->be : s->fe;
 	uint32_t ms = s->run.delay_ms         ? s->run.delay_ms
+		      : s->timeout_tarpit_ms  ? s->timeout_tarpit_ms
 		      : px->timeout_tarpit    ? px->timeout_tarpit
 		      : s->fe->timeout_tarpit ? s->fe->timeout_tarpit
 					      : px->timeout_connect;
@@ -364,9 +365,9 @@ void stream_set_backend(struct stream *s, const struct proxy *be)
 		LB_COUNT(&c->req_tot, 1);
 		LB_COUNT(&c->h1req, 1);
 	}
-	s->timeout_server_ms = be->timeout_server;
-	s->timeout_tunnel_ms = be->timeout_tunnel;
-	s->cur_timeout_connect_ms = be->timeout_connect;
+	stream_take_timeouts(s, be);
+	if (!s->has_own_retries)
+		s->max_retries = be->retries;
 }
 
 static const struct proxy *dynamic_backend(struct stream *s, const struct switch_rule *r)

@@ -88,7 +88,7 @@ static enum step verdict_step(struct stream *s, enum verdict v)
 		STREAM_COUNT_RES(s, dresp);
 		stream_set_end(s, END_DENIED, FIN_HEADERS);
 		if (s->run.is_silent)
-			conn_silent_drop(s->client->conn);
+			conn_silent_drop(s->client->conn, s->run.rst_ttl);
 		s->is_rejected = true;
 		return go(s, SP_DONE);
 	default: return internal_error(s);

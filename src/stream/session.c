@@ -301,7 +301,7 @@ static bool run_rules(struct session *sess, const struct bind_conf *bc, const st
 		LB_COUNT(&li->dses, !is_conn_rules);
 	}
 	if (run.is_silent)
-		conn_silent_drop(sess->conn);
+		conn_silent_drop(sess->conn, run.rst_ttl);
 	else
 		conn_set_linger_reset(sess->conn);
 	return false;

@@ -5,6 +5,7 @@
  *   own_conn.c  server connections that a session keeps for itself
  *   session.c   accepted connections: limits, connection rules, PROXY header, start of the mux
  *   stream.c    birth and death of a stream, the phase machine, timers
+ *   action_stream.c  rules that change how a stream is dealt with
  *   request.c   phases up to the choice of the backend, and fields added to requests
  *   connect.c   phases that find a server and a connection to it: pick, queue, connect, retry
  *   forward.c   bytes both ways
@@ -47,6 +48,11 @@ static inline enum step go(struct stream *s, enum stream_phase p)
 /* Notes who ended it and where; the first word counts. */
 void stream_set_end(struct stream *s, enum stream_end end, enum stream_fin fin);
 int32_t stream_elapsed_ms(const struct stream *s);
+
+/* For this stream, whatever its proxies say. */
+void stream_set_timeout(struct stream *s, enum stream_timeout which, uint32_t ms);
+/* Those of its backend, but for what a rule has set. */
+void stream_take_timeouts(struct stream *s, const struct proxy *be);
 
 /* request.c */
 enum step phase_req_inspect(struct stream *s);

@@ -112,8 +112,9 @@ int conn_watch(struct conn *c) LB_MUST_CHECK;
 const struct addr *conn_get_dst(struct conn *c);
 const struct addr *conn_get_src(struct conn *c); /* server side: lb's own end */
 void conn_set_linger_reset(struct conn *c);      /* closing will send RST */
-/* Makes closing tell the peer nothing, where the kernel allows; else as little as possible. */
-void conn_silent_drop(struct conn *c);
+/* Makes closing tell the peer nothing, where the kernel allows; else, and with @rst_ttl, by a reset
+ * that goes so many hops (0: one). */
+void conn_silent_drop(struct conn *c, unsigned rst_ttl);
 /* Marks it failed with this errno and the matching enum conn_err. Return: -err. */
 int conn_fail(struct conn *c, int err);
 bool conn_is_dead(struct conn *c); /* idle one: has the peer closed or sent something? peeks */

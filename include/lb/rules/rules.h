@@ -51,7 +51,8 @@ struct rule_run { /* where a list stands; kept by the stream across yields; zero
 	uint32_t delay_ms;                /* a delay of the rule's own; 0: the proxy's */
 	bool is_tarpit;                   /* RULE_DENY: hold for timeout tarpit first */
 	bool is_silent;                   /* silent-drop */
-	bool is_lax;                      /* strict-mode off: failed rewrites are only counted */
+	uint8_t rst_ttl;   /* with is_silent: how far a reset goes; 0: none, if possible */
+	bool is_lax;       /* strict-mode off: failed rewrites are only counted */
 	bool close_server; /* tcp-response content close: RULE_STOP, and the server's side ends */
 	bool has_started_wait;      /* the rule at pos has yielded before: its condition held */
 	uint16_t n_failed_rewrites; /* for the stream to count (wrew) */

@@ -11,7 +11,7 @@ struct pend_conn {             /* embedded in a stream */
 	struct server *server; /* queue of this server; NULL: the backend's */
 	struct proxy_rt *be;
 	struct thread *thread; /* owner to be told */
-	int64_t prio;          /* class and offset: lower first */
+	int64_t prio;          /* as queue_priority() says: lower first */
 	uint32_t n_before;     /* length of the queue on entry, for the log */
 	uint32_t seq;          /* [lock: the queue's] age among equals of the backend */
 	/* [atomic by handover] server a slot was taken on for this stream; borrowed for the call of
@@ -28,6 +28,11 @@ uint32_t server_max_active(const struct server *s, const struct server_conf *con
 bool server_try_use(struct server *s, const struct server_conf *conf);
 /* One stream less; the next in the queues gets the slot. */
 void server_release(struct server *s);
+/* The place of who comes now: by class, then by time with the offset; lower classes are first. */
+static inline int64_t queue_priority(int16_t class, int32_t offset_ms)
+{
+	return class * (1ll << 48) + now_ms() + offset_ms;
+}
 /* 0 or -ENOSPC */
 int queue_enter(struct pend_conn *pc, struct server *s, struct proxy_rt *be, uint32_t maxqueue);
 /*

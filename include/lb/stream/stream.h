@@ -75,6 +75,16 @@ struct stream_times { /* ms since the request began (or the accept, in TCP mode)
 	int32_t handshake, idle, request, queue, connect, data, close;
 };
 
+/* Timeouts that a rule can change for one stream */
+enum stream_timeout {
+	ST_CLIENT,
+	ST_CONNECT,
+	ST_QUEUE,
+	ST_SERVER,
+	ST_TARPIT,
+	ST_TUNNEL
+};
+
 /* First character of the termination state: who or what ended it */
 enum stream_end {
 	END_NONE,
@@ -175,7 +185,16 @@ struct stream {
 	uint64_t body_since_bytes;
 	/* in force */
 	uint32_t timeout_client_ms, timeout_server_ms, timeout_tunnel_ms, cur_timeout_connect_ms;
-	int64_t connect_ms; /* when the connection attempt began */
+	uint32_t timeout_queue_ms;  /* 0: timeout connect */
+	uint32_t timeout_tarpit_ms; /* of a rule; 0: the proxies' */
+	uint32_t max_retries;
+	uint32_t bc_mark;       /* with has_bc_mark: of packets to the server */
+	int32_t prio_offset_ms; /* in queues: later, or earlier when negative */
+	int16_t prio_class;     /* in queues: lower first */
+	int16_t nice;           /* -1024 to 1024: how much of its data goes at a time */
+	uint8_t bc_tos;         /* with has_bc_tos */
+	uint8_t own_timeouts;   /* bit i: a rule has set enum stream_timeout i */
+	int64_t connect_ms;     /* when the connection attempt began */
 	/* which http-response list is next: 0 backend, 1 frontend */
 	uint8_t res_list;
 	uint8_t next_phase; /* after a list of rules */
@@ -187,6 +206,8 @@ struct stream {
 	bool has_body;        /* the request body was buffered for rules */
 	bool has_slot;        /* the queue gave it one: connect */
 	bool no_l7_retry;     /* http-request disable-l7-retry */
+	bool has_own_retries; /* a rule has set max_retries */
+	bool has_bc_mark, has_bc_tos;
 	bool is_rejected;     /* closed without an answer */
 	bool is_waiting_slot; /* pend is queued, or a grant is on its way */
 	bool is_balanced;     /* srv is what the algorithm chose */
