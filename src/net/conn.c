@@ -93,6 +93,8 @@ void conn_free(struct conn **cp)
 	loop_close(this_loop(), &c->watch);
 	free(c->pp2);
 	c->pp2 = NULL;
+	free(c->saved_syn);
+	c->saved_syn = NULL;
 	if (!c->is_server_side)
 		listener_unref(&c->listener);
 	else if (server)

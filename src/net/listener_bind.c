@@ -48,6 +48,8 @@ static void set_tcp_options(int fd, const struct bind_conf *bc)
 			(int)(bc->backlog ? bc->backlog : DEFAULT_BACKLOG));
 	if (bc->defer_accept)
 		set_int(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+	if (bc->save_syn)
+		set_int(fd, IPPROTO_TCP, TCP_SAVE_SYN, bc->save_syn);
 	if (bc->cc)
 		setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, bc->cc, strlen(bc->cc));
 	if (lb_tune.notsent_lowat_client)
@@ -261,7 +263,7 @@ static void copy_option(int fd, int like, int level, int opt)
 static void refresh_tcp(int fd, const struct bind_conf *bc)
 {
 	static const int opts[] = { TCP_KEEPCNT, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_USER_TIMEOUT,
-		TCP_FASTOPEN, TCP_DEFER_ACCEPT, TCP_CONGESTION, TCP_NOTSENT_LOWAT };
+		TCP_FASTOPEN, TCP_DEFER_ACCEPT, TCP_CONGESTION, TCP_NOTSENT_LOWAT, TCP_SAVE_SYN };
 	int like = socket(bc->spec.addr.family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	set_int(fd, IPPROTO_TCP, TCP_MAXSEG, bc->mss);

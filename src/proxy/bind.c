@@ -161,7 +161,7 @@ static void init_template(struct bind_conf *bc, struct cfg_parser *p, struct pro
 static int check_fit(struct cfg_parser *p, const struct cfg_word *w, bool is_cli)
 {
 	static const char *const of_traffic[] = { "cc", "defer-accept", "maxconn", "mss", "nice",
-		"process", "proto", "shards", "tcp-ut", "tfo", "thread", "transparent" };
+		"process", "proto", "shards", "tcp-ss", "tcp-ut", "tfo", "thread", "transparent" };
 	static const char *const of_commands[] = { "expose-fd", "level", "severity-output" };
 	const char *const *names = is_cli ? of_traffic : of_commands;
 	size_t n = is_cli ? LB_ARRAY_LEN(of_traffic) : LB_ARRAY_LEN(of_commands);

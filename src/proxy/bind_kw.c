@@ -108,6 +108,18 @@ static int parse_nice(
 	return 0;
 }
 
+static int parse_save_syn(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct bind_conf *bc = obj;
+	uint64_t mode;
+
+	if (cfg_uint(p, cfg_next(args), 0, 2, &mode) < 0)
+		return -1;
+	bc->save_syn = (uint8_t)mode;
+	return 0;
+}
+
 static int parse_interface(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
@@ -349,6 +361,7 @@ static const struct cfg_kw bind_kws[] = {
 	FN("proto", parse_proto, "h1", "speak this protocol without asking"),
 	FN("severity-output", parse_severity, "{ none | number | string }", "put a severity before each reply"),
 	FN("shards", parse_shards, "{ <n> | by-thread | by-group }", "sockets to open on the address"),
+	FN("tcp-ss", parse_save_syn, "{ 0 | 1 | 2 }", "keep the headers of the first packet for fc_saved_syn: 1 from IP on, 2 the frame's too"),
 	FN("thread", parse_thread, "<set>[,...]", "threads that serve the socket"),
 	FN("user", parse_user, "<user>", "owner of a unix socket"),
 
@@ -359,7 +372,6 @@ static const struct cfg_kw bind_kws[] = {
 	REFUSED("namespace", "network namespaces are not supported; start lb inside the namespace"),
 	REFUSED("nbconn", "reverse HTTP is not supported"),
 	REFUSED("tcp-md5sig", "TCP MD5 signatures are not supported"),
-	REFUSED("tcp-ss", "SYN saving is not supported"),
 	NO_QUIC("quic-cc-algo"), NO_QUIC("quic-force-retry"), NO_QUIC("quic-socket"),
 	NO_TLS("ssl"), NO_TLS("allow-0rtt"), NO_TLS("alpn"), NO_TLS("ca-file"), NO_TLS("ca-ignore-err"),
 	NO_TLS("ca-sign-file"), NO_TLS("ca-sign-pass"), NO_TLS("ca-verify-file"), NO_TLS("ciphers"),

@@ -88,6 +88,7 @@ struct conn {
 	bool was_stolen : 1;  /* taken over from another worker: freed after a grace period */
 	struct addr src, dst; /* dst of accepted ones is filled on demand: conn_get_dst() */
 	struct pp2_info *pp2; /* PROXY v2 TLVs received; NULL */
+	struct saved_syn *saved_syn; /* owned, of fc_saved_syn; NULL: nobody has asked */
 	int64_t created_us;
 	uint32_t n_requests;   /* requests carried */
 	uint16_t idle_slot;    /* server side, see idle.h */
