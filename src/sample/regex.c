@@ -3,9 +3,9 @@
  * Regular expressions: PCRE2, compiled to machine code, with bounds on what one match may cost.
  *
  * Compiled expressions live outside of the arenas: PCRE2 frees its machine code itself. They are
- * shared by all generations that spell them alike, so that a reload compiles only what is new; each
- * arena's references are on a list, given back by sample_release(). Matching touches only the
- * constant code and what the thread owns (match data, stack of the machine code), so workers share
+ * shared by all generations that spell them alike, so that a reload compiles only what is new; the
+ * references of each arena are given back by sample_release(). Matching touches only the constant
+ * code and what the thread owns (match data, stack of the machine code), so workers share
  * expressions freely.
  *
  * A match that would cost more than the limits counts as none, and the process counter regex_limits
@@ -54,19 +54,7 @@ struct regex {
 #endif
 };
 
-struct regex_use { /* one arena's reference */
-	struct regex_use *next;
-	struct regex *re;
-};
-
-struct regex_owner {
-	struct regex_owner *next;
-	const struct arena *arena;
-	struct regex_use *uses;
-};
-
 static struct regex *buckets[N_BUCKETS]; /* control thread */
-static struct regex_owner *owners;       /* control thread; as many as generations live */
 
 static unsigned bucket_of(struct slice pattern, bool icase)
 {
@@ -331,61 +319,23 @@ failed:
 	return NULL;
 }
 
-static struct regex_owner *owner_of(const struct arena *a)
+static void regex_unref(void *obj)
 {
-	struct regex_owner *o = owners;
+	struct regex *re = obj;
 
-	while (o && o->arena != a)
-		o = o->next;
-	if (o)
-		return o;
-	o = calloc(1, sizeof(*o));
-	if (!o)
-		return NULL;
-	o->arena = a;
-	o->next = owners;
-	owners = o;
-	return o;
+	if (--re->refs == 0)
+		regex_free(re);
 }
 
 struct regex *regex_new(struct arena *a, struct slice pattern, bool icase, const char **err)
 {
-	struct regex_owner *o = owner_of(a);
-	struct regex_use *use = malloc(sizeof(*use));
-	struct regex *re = NULL;
+	struct regex *re = find(pattern, icase);
 
-	*err = "out of memory";
-	if (o && use)
-		re = find(pattern, icase);
-	if (o && use && !re)
+	if (!re)
 		re = make(a, pattern, icase, err);
-	if (!re) {
-		free(use);
+	if (!re)
 		return NULL;
-	}
 	re->refs++;
-	*use = (struct regex_use){ o->uses, re };
-	o->uses = use;
-	return re;
-}
-
-void sample_release(const struct arena *a)
-{
-	struct regex_owner **at = &owners, *o;
-
-	while (*at && (*at)->arena != a)
-		at = &(*at)->next;
-	o = *at;
-	if (!o)
-		return;
-	*at = o->next;
-	while (o->uses) {
-		struct regex_use *use = o->uses;
-
-		o->uses = use->next;
-		if (--use->re->refs == 0)
-			regex_free(use->re);
-		free(use);
-	}
-	free(o);
+	*err = "out of memory";
+	return held_add(a, regex_unref, re) == 0 ? re : NULL;
 }

@@ -112,6 +112,10 @@ static inline void smp_set_str(struct sample *smp, enum smp_type type, struct sl
 	smp->str = s;
 }
 
+/* held.c: @obj is handed over, to be given back when what lies in @a ends. -1: no memory, and it has
+ * been given back. Control thread. */
+int held_add(const struct arena *a, void (*give_back)(void *obj), void *obj);
+
 /* conv_regsub.c: a growing string of this thread, reused by whoever needs one for a moment; empty
  */
 struct strbuf *work_strbuf(void);
