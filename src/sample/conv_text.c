@@ -19,12 +19,6 @@ enum json_input { /* bits: read UTF-8; drop what is wrong; accept overlong forms
 	JSON_OVERLONG = 4
 };
 
-enum utf8_result {
-	UTF8_OK,
-	UTF8_BAD,
-	UTF8_OVERLONG
-};
-
 static int check_json(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
 	static const struct {
@@ -46,8 +40,7 @@ static int check_json(struct arg *args, void **priv_out, struct arena *a, const 
 	return -1;
 }
 
-/* One character at @p; what is bad is as long as it was understood. */
-static enum utf8_result read_utf8(const unsigned char *p, size_t len, uint32_t *code, size_t *used)
+enum utf8_result utf8_read(const unsigned char *p, size_t len, uint32_t *code, size_t *used)
 {
 	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned n = p[0] < 0x80   ? 1
@@ -106,7 +99,7 @@ CONV(json)
 
 		used = 1;
 		if (mode & JSON_UTF8)
-			r = read_utf8(p, len, &code, &used);
+			r = utf8_read(p, len, &code, &used);
 		if (code > 0xffff || (r == UTF8_OVERLONG && !(mode & JSON_OVERLONG)))
 			r = UTF8_BAD; /* an escape has four digits */
 		if (r != UTF8_BAD)

@@ -123,6 +123,15 @@ struct strbuf *work_strbuf(void);
 /* conv_code.c: into @to, which is at least as large as @text. Bytes, or -1. */
 ssize_t base64_decode(struct slice text, char *to);
 
+/* conv_text.c: one character at @p, @len bytes, at least one; what is bad is as long as it was
+ * understood. */
+enum utf8_result {
+	UTF8_OK,
+	UTF8_BAD,
+	UTF8_OVERLONG
+};
+enum utf8_result utf8_read(const unsigned char *p, size_t len, uint32_t *code, size_t *used);
+
 /* pat_file.c: the list of file @w, read once per load. NULL: reported. */
 struct pat_list *pattern_file(struct cfg_parser *p, const struct cfg_word *w, enum pat_match m,
 	unsigned flags, bool is_map);
