@@ -2,10 +2,10 @@
 /* Converters that hash: short ones for placement and tables, cryptographic ones through OpenSSL. */
 #include <lb/sample/sample.h>
 
+#include "crypto_priv.h"
 #include "sample_priv.h"
 
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+#include <openssl/crypto.h>
 #include <xxhash.h>
 
 #define CONV(name)               \
@@ -139,98 +139,78 @@ CONV(xxh3)
 
 /* --- digests --- */
 
-static __thread EVP_MD_CTX *digest_ctx; /* [owner] made by the thread's first digest */
-
-static bool digest(struct sample *smp, const EVP_MD *md)
+CONV(digest)
 {
 	unsigned char *mem = (unsigned char *)scratch_alloc(EVP_MAX_MD_SIZE);
-	unsigned len;
+	unsigned len = mem ? crypto_digest(priv, smp->str, mem) : 0;
 
-	if (!digest_ctx)
-		digest_ctx = EVP_MD_CTX_new();
-	if (!mem || !digest_ctx || EVP_DigestInit_ex(digest_ctx, md, NULL) != 1 ||
-		EVP_DigestUpdate(digest_ctx, smp->str.ptr, smp->str.len) != 1 ||
-		EVP_DigestFinal_ex(digest_ctx, mem, &len) != 1)
-		return false;
 	smp_set_str(smp, SMP_BIN, slice_make((const char *)mem, len));
-	return true;
+	return len > 0;
 }
 
-CONV(sha1)
+static int check_sha1(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	return digest(smp, EVP_sha1());
+	*priv_out = (void *)crypto_md(a, "SHA1", err);
+	return *priv_out ? 0 : -1;
 }
 
 static int check_sha2(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	switch (arg_given(&args[0]) ? args[0].sint : 256) {
-	case 224: *priv_out = (void *)EVP_sha224(); return 0;
-	case 256: *priv_out = (void *)EVP_sha256(); return 0;
-	case 384: *priv_out = (void *)EVP_sha384(); return 0;
-	case 512: *priv_out = (void *)EVP_sha512(); return 0;
-	default: break;
-	}
-	*err = arena_printf(
-		a, "expected 224, 256, 384 or 512 bits, got '%.*s'", SLICE_ARG(args[0].str));
-	return -1;
-}
+	const char *name = NULL;
 
-CONV(by_priv)
-{
-	return digest(smp, priv);
+	switch (arg_given(&args[0]) ? args[0].sint : 256) {
+	case 224: name = "SHA224"; break;
+	case 256: name = "SHA256"; break;
+	case 384: name = "SHA384"; break;
+	case 512: name = "SHA512"; break;
+	default:
+		*err = arena_printf(a, "expected 224, 256, 384 or 512 bits, got '%.*s'",
+			SLICE_ARG(args[0].str));
+		return -1;
+	}
+	*priv_out = (void *)crypto_md(a, name, err);
+	return *priv_out ? 0 : -1;
 }
 
 static int check_digest(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	*priv_out = (void *)EVP_get_digestbyname(args[0].str.ptr);
-	if (*priv_out)
-		return 0;
-	*err = arena_printf(a, "'%.*s' is not a digest that OpenSSL knows, such as sha256",
-		SLICE_ARG(args[0].str));
-	return -1;
+	*priv_out = (void *)crypto_md(a, args[0].str.ptr, err);
+	return *priv_out ? 0 : -1;
 }
 
-/* The key is given in base64, or a variable holds it so. */
+/* The key is given in base64, or a variable holds it so. Not every digest makes a code. */
 static int check_hmac(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	char *key;
-	ssize_t len;
+	unsigned char probe[EVP_MAX_MD_SIZE];
+	struct slice text = SLICE("");
 
-	if (check_digest(args, priv_out, a, err) != 0)
+	if (check_digest(args, priv_out, a, err) != 0 || arg_base64(&args[1], "key", a, err) != 0)
 		return -1;
-	arg_str_or_var(&args[1], a);
-	if (args[1].type == ARG_VAR)
+	if (crypto_hmac(*priv_out, SLICE("k"), &text, 1, probe))
 		return 0;
-	key = arena_alloc(a, args[1].str.len + 1);
-	len = key ? base64_decode(args[1].str, key) : -1;
-	*err = key ? "the key is not base64" : "out of memory";
-	if (len < 0)
-		return -1;
-	args[1].str = slice_make(key, (size_t)len);
-	return 0;
+	*err = arena_printf(a, "the digest '%.*s' cannot be used so", SLICE_ARG(args[0].str));
+	return -1;
 }
 
 CONV(hmac)
 {
 	unsigned char *mem = (unsigned char *)scratch_alloc(EVP_MAX_MD_SIZE);
+	bool is_var = args[1].type == ARG_VAR;
 	struct slice key;
-	unsigned len;
+	size_t size;
+	char *buf = NULL;
+	unsigned len = 0;
 
 	if (!mem || !arg_str_value(&args[1], env, &key))
 		return false;
-	if (args[1].type == ARG_VAR) {
-		char *raw = scratch_alloc(key.len + 1);
-		ssize_t n = raw ? base64_decode(key, raw) : -1;
-
-		if (n < 0)
-			return false;
-		key = slice_make(raw, (size_t)n);
-	}
-	if (!HMAC(priv, key.ptr, (int)key.len, (const unsigned char *)smp->str.ptr, smp->str.len,
-		    mem, &len))
-		return false;
+	size = key.len + 4;
+	buf = is_var ? scratch_alloc(size) : NULL;
+	if ((!is_var || buf) && arg_base64_value(&args[1], env, buf, size, &key))
+		len = crypto_hmac(priv, key, &smp->str, 1, mem);
+	if (buf)
+		OPENSSL_cleanse(buf, size);
 	smp_set_str(smp, SMP_BIN, slice_make((const char *)mem, len));
-	return true;
+	return len > 0;
 }
 
 /* clang-format off */
@@ -241,15 +221,15 @@ static const struct conv_kw hash_convs[] = {
 	HASH(crc32, "CRC32 as Ethernet and gzip use; with 1, avalanched"),
 	HASH(crc32c, "CRC32C as iSCSI and SCTP use; with 1, avalanched"),
 	{ .name = "digest", .in = SMP_BIN, .out = SMP_BIN, .args = { ARG_STR }, .min_args = 1,
-	  .check = check_digest, .conv = conv_by_priv, .help = "a digest by the name OpenSSL has for it" },
+	  .check = check_digest, .conv = conv_digest, .help = "a digest by the name OpenSSL has for it" },
 	HASH(djb2, "DJB2 hash; with 1, avalanched"),
 	{ .name = "hmac", .in = SMP_BIN, .out = SMP_BIN, .args = { ARG_STR, ARG_STR }, .min_args = 2,
 	  .check = check_hmac, .conv = conv_hmac,
 	  .help = "message authentication code with a digest and a key in base64 or a variable" },
 	HASH(sdbm, "SDBM hash; with 1, avalanched"),
-	{ .name = "sha1", .in = SMP_BIN, .out = SMP_BIN, .conv = conv_sha1, .help = "SHA-1 digest" },
+	{ .name = "sha1", .in = SMP_BIN, .out = SMP_BIN, .check = check_sha1, .conv = conv_digest, .help = "SHA-1 digest" },
 	{ .name = "sha2", .in = SMP_BIN, .out = SMP_BIN, .args = { ARG_SINT }, .check = check_sha2,
-	  .conv = conv_by_priv, .help = "SHA-2 digest of 224, 256 (default), 384 or 512 bits" },
+	  .conv = conv_digest, .help = "SHA-2 digest of 224, 256 (default), 384 or 512 bits" },
 	HASH(wt6, "WT6 hash; with 1, avalanched"),
 	HASH(xxh3, "XXH3 hash of 64 bits, with a seed"),
 	HASH(xxh32, "XXH32 hash of 32 bits, with a seed"),
