@@ -20,6 +20,7 @@
  * listener by its key. Thread: control.
  */
 #include <lb/check/check.h>
+#include <lb/sample/pat_ref.h>
 #include <lb/server/queue.h>
 
 #include "activate_priv.h"
@@ -302,6 +303,7 @@ static void commit(struct activation *act, struct strbuf *summary)
 		commit_proxy(act, c->proxies[i]);
 	commit_servers(act);
 	rcu_assign_pointer(lb_global_log, &c->global.log);
+	pat_refs_activate(&c->arena);
 	atomic_store_explicit(&lb_config, c, memory_order_release);
 	activate_listeners(act);
 	commit_checks(c);

@@ -16,6 +16,7 @@
 #include <lb/core/rcu.h>
 #include <lb/net/listener.h>
 #include <lb/runtime/cli.h>
+#include <lb/sample/pat_ref.h>
 #include <lb/stream/kill.h>
 
 #define END_LIMIT_MS 1000
@@ -95,6 +96,7 @@ void process_end(void)
 	signals_fini();
 	nothing = atomic_exchange(&lb_config, NULL);
 	config_free(&nothing);
+	pat_refs_stop();
 	run_leftovers();
 	pools_flush_thread();
 	threads_fini();

@@ -6,11 +6,13 @@
 #include <lb/sample/acl.h>
 #include <lb/sample/pattern.h>
 
+struct pat_view;
+
 struct acl_test { /* one line: an expression and what it is compared with */
 	struct expr *expr;
 	enum pat_match match;
-	struct pat_list **lists; /* any may match; none: FOUND and BOOL */
-	uint32_t n_lists;
+	struct pat_view **views; /* any may match; none: FOUND and BOOL */
+	uint32_t n_views;
 	bool is_const, const_value;
 };
 

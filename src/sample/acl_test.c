@@ -9,6 +9,8 @@
  */
 #include "acl_priv.h"
 
+#include <lb/sample/pat_ref.h>
+
 #include "pattern_priv.h"
 #include "sample_priv.h"
 
@@ -20,7 +22,9 @@ struct test_parser {
 	bool icase, is_map, is_dotted, no_dns, has_match, has_patterns;
 	const struct cfg_word *criterion;
 	struct acl_test *test;
-	struct pat_list *words; /* the list that words go to; NULL: none open */
+	struct pat_list *words;         /* the list that words go to; NULL: none open */
+	const struct cfg_word *id_word; /* -u */
+	uint32_t id;
 };
 
 static const struct cfg_word *peek(const struct test_parser *tp)
@@ -207,24 +211,48 @@ static unsigned list_flags(const struct test_parser *tp)
 	return (tp->is_dotted ? PAT_F_DOTTED : 0) | (tp->no_dns ? 0 : PAT_F_DNS);
 }
 
-static int keep_list(struct test_parser *tp, struct pat_list *pl)
+static int keep_view(struct test_parser *tp, struct pat_view *view)
 {
 	struct acl_test *t = tp->test;
-	struct pat_list **v = arena_alloc(tp->p->arena, (t->n_lists + 1) * sizeof(*v));
+	struct pat_view **v;
 
+	if (!view)
+		return -1;
+	v = arena_alloc(tp->p->arena, (t->n_views + 1) * sizeof(*v));
 	if (!v)
 		return out_of_memory(tp->p);
-	if (t->n_lists)
-		memcpy(v, t->lists, t->n_lists * sizeof(*v));
-	v[t->n_lists++] = pl;
-	t->lists = v;
+	if (t->n_views)
+		memcpy(v, t->views, t->n_views * sizeof(*v));
+	v[t->n_views++] = view;
+	t->views = v;
 	return 0;
+}
+
+/* The words that stand together become a list that can be found and changed. */
+static int close_words(struct test_parser *tp)
+{
+	struct pat_list *pl = tp->words;
+	const char *err = NULL;
+	struct pat_inline in = { .match = tp->test->match,
+		.icase = tp->icase,
+		.flags = list_flags(tp),
+		.criterion = criterion_name(text_of(tp->criterion)),
+		.id_word = tp->id_word,
+		.id = tp->id };
+
+	if (tp->test->match == PAT_FOUND || tp->test->match == PAT_BOOL)
+		return 0;
+	if (pl && pat_list_compile(pl, &err) != 0)
+		return cfg_error(tp->p, NULL, "%s", err);
+	tp->words = NULL;
+	return keep_view(tp, pat_load_inline(tp->p, &in, pl));
 }
 
 static int parse_file(struct test_parser *tp)
 {
 	const struct cfg_word *flag = cfg_next(tp->args), *w = peek(tp);
-	struct pat_list *pl;
+	struct pat_spec spec = { { tp->test->match, tp->icase, list_flags(tp) }, tp->is_map, false,
+		0 };
 
 	if (!w)
 		return cfg_error(tp->p, flag, "'-f' expects the name of a file");
@@ -232,9 +260,7 @@ static int parse_file(struct test_parser *tp)
 	tp->has_patterns = true;
 	if (tp->test->match == PAT_FOUND || tp->test->match == PAT_BOOL)
 		return 0; /* these look at no patterns */
-	pl = pattern_file(
-		tp->p, w, tp->test->match, list_flags(tp) | (tp->icase ? PF_ICASE : 0), tp->is_map);
-	return pl ? keep_list(tp, pl) : -1;
+	return keep_view(tp, pat_load_file(tp->p, w, &spec));
 }
 
 static int parse_unique_id(struct test_parser *tp)
@@ -245,10 +271,13 @@ static int parse_unique_id(struct test_parser *tp)
 	if (!w)
 		return cfg_error(tp->p, flag, "'-u' expects a number");
 	cfg_next(tp->args);
-	return cfg_uint(tp->p, w, 0, INT32_MAX, &id);
+	if (cfg_uint(tp->p, w, 0, INT32_MAX, &id) != 0)
+		return -1;
+	tp->id_word = w;
+	tp->id = (uint32_t)id;
+	return 0;
 }
 
-/* Words from here on may go to a list with other flags. */
 static bool set_flag(struct test_parser *tp, char c)
 {
 	switch (c) {
@@ -258,7 +287,6 @@ static bool set_flag(struct test_parser *tp, char c)
 	default: return false;
 	}
 	cfg_next(tp->args);
-	tp->words = NULL;
 	return true;
 }
 
@@ -303,7 +331,7 @@ static struct pat_list *word_list(struct test_parser *tp)
 		return NULL;
 	}
 	pat_list_set_flags(tp->words, list_flags(tp));
-	return keep_list(tp, tp->words) == 0 ? tp->words : NULL;
+	return tp->words;
 }
 
 enum int_op {
@@ -407,20 +435,11 @@ static int parse_patterns(struct test_parser *tp)
 	return 0;
 }
 
-static int compile_lists(struct test_parser *tp)
-{
-	const char *err = NULL;
-
-	if (tp->words && pat_list_compile(tp->words, &err) != 0)
-		return cfg_error(tp->p, NULL, "%s", err);
-	return 0;
-}
-
 static void warn_if_never(struct test_parser *tp)
 {
 	struct acl_test *t = tp->test;
 
-	if (t->n_lists == 0 && t->match != PAT_FOUND && t->match != PAT_BOOL && !tp->has_patterns)
+	if (t->match != PAT_FOUND && t->match != PAT_BOOL && !tp->has_patterns)
 		cfg_warn(tp->p, tp->is_builtin ? NULL : tp->criterion,
 			"'%s' has no patterns to be compared with, so it never matches; '-m found' "
 			"tests for "
@@ -476,7 +495,7 @@ struct acl_test *acl_test_parse(struct cfg_parser *p, struct cfg_args *args, uin
 	}
 	if (parse_criterion(&tp, where, &match) != 0 || parse_flags(&tp, &match) != 0)
 		return NULL;
-	if (need_match(&tp, match) != 0 || parse_patterns(&tp) != 0 || compile_lists(&tp) != 0)
+	if (need_match(&tp, match) != 0 || parse_patterns(&tp) != 0 || close_words(&tp) != 0)
 		return NULL;
 	warn_if_never(&tp);
 	fold(tp.test);
@@ -491,8 +510,8 @@ static bool matches(const struct acl_test *t, struct sample *smp)
 		return true;
 	if (t->match == PAT_BOOL)
 		return smp_is_true(smp);
-	for (uint32_t i = 0; i < t->n_lists; i++)
-		if (pat_list_match(t->lists[i], smp, NULL))
+	for (uint32_t i = 0; i < t->n_views; i++)
+		if (pat_view_find(t->views[i], smp, NULL))
 			return true;
 	return false;
 }

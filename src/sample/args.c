@@ -114,7 +114,6 @@ struct sample_load *sample_load(struct cfg_parser *p)
 			return NULL;
 		}
 		list_init(&p->sample_load->pending);
-		list_init(&p->sample_load->files);
 		list_init(&p->sample_load->acl_calls);
 	}
 	return p->sample_load;

@@ -9,6 +9,8 @@
  * Without a match the default given counts, or there is no value. Values are checked when the file
  * is read.
  */
+#include <lb/sample/pat_ref.h>
+
 #include "pattern_priv.h"
 
 #include "sample_priv.h"
@@ -22,7 +24,7 @@ enum map_out {
 };
 
 struct map {
-	const struct pat_list *list;
+	const struct pat_view *view;
 	enum map_out out;
 	bool has_default;
 	struct sample fallback;
@@ -49,26 +51,6 @@ static int check_default(struct arg *arg, struct map *m, struct arena *a, const 
 	return -1;
 }
 
-static int check_values(const struct map *m, struct slice path, struct arena *a, const char **err)
-{
-	struct sample smp = { .type = SMP_ANY };
-
-	if (m->out != MAP_INT && m->out != MAP_IP)
-		return 0;
-	for (uint32_t i = 0; i < m->list->n; i++) {
-		const struct pat_entry *e = &m->list->e[i];
-		struct slice v = slice_make(e->val ? e->val : "", e->vlen);
-
-		if (value_as(m->out, v, &smp))
-			continue;
-		*err = arena_printf(a, "in file '%.*s' the value '%.*s' of '%.*s' is not an %s",
-			SLICE_ARG(path), SLICE_ARG(v), (int)e->klen, e->key,
-			m->out == MAP_INT ? "integer" : "address");
-		return -1;
-	}
-	return 0;
-}
-
 /* The file's name as a word, marked where it stands if it was written plainly. */
 static struct cfg_word *name_word(const struct place *pl, struct slice name)
 {
@@ -87,6 +69,10 @@ static int check_map(struct arg *args, void **priv_out, struct arena *a, const c
 	const struct place *pl = sample_checking;
 	struct map *m = ARENA_NEW(a, struct map);
 	const struct cfg_word *w;
+	struct pat_spec spec = { { match, false, 0 }, true, true,
+		out == MAP_INT  ? PAT_VAL_INT
+		: out == MAP_IP ? PAT_VAL_IP
+				: 0 };
 
 	*err = "out of memory";
 	if (!m)
@@ -99,8 +85,8 @@ static int check_map(struct arg *args, void **priv_out, struct arena *a, const c
 	if (out != MAP_KEY && check_default(&args[1], m, a, err) != 0)
 		return -1;
 	w = name_word(pl, args[0].str);
-	m->list = w ? pattern_file(pl->p, w, match, 0, true) : NULL;
-	if (!m->list || check_values(m, args[0].str, a, err) != 0)
+	m->view = w ? pat_load_file(pl->p, w, &spec) : NULL;
+	if (!m->view)
 		return -1;
 	*priv_out = m;
 	return 0;
@@ -120,15 +106,13 @@ static bool give_default(const struct map *m, struct sample *smp)
 static bool conv_map(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	const struct map *m = priv;
-	uint32_t idx = pat_list_find(m->list, smp);
-	const struct pat_entry *e;
+	struct pat_hit hit;
 
-	if (idx == NO_ENTRY)
+	if (!pat_view_find(m->view, smp, &hit))
 		return give_default(m, smp);
-	e = &m->list->e[idx];
 	if (m->out == MAP_KEY)
-		return value_as(MAP_STR, slice_make(e->key, e->klen), smp);
-	return value_as(m->out, slice_make(e->val ? e->val : "", e->vlen), smp);
+		return value_as(MAP_STR, hit.key, smp);
+	return value_as(m->out, hit.value.ptr ? hit.value : SLICE(""), smp);
 }
 
 static bool conv_regm(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
@@ -136,7 +120,7 @@ static bool conv_regm(const struct arg *args, struct smp_env *env, struct sample
 	const struct map *m = priv;
 	struct slice caps[10], value;
 	struct strbuf *out;
-	int n = pat_list_match_regex(m->list, smp->str, &value, caps, 10);
+	int n = pat_view_find_regex(m->view, smp->str, &value, caps, 10);
 
 	if (n <= 0)
 		return give_default(m, smp);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Exact strings: a hash table of positions, probed linearly. The seed is drawn when the process
- * starts, so that nobody can prepare keys that collide. Of equal keys the first one counts.
+ * starts, so that nobody can prepare keys that collide. Of equal keys the first one is in the
+ * table, and leads to the others.
  */
 #define XXH_STATIC_LINKING_ONLY /* a streaming state on the stack */
 #include "pattern_priv.h"
 
 #include "sample_priv.h"
 
+#include <stdlib.h>
 #include <sys/random.h>
 #include <time.h>
 #include <xxhash.h>
@@ -16,7 +18,7 @@
 
 static uint64_t hash_seed; /* set by the first list; control thread */
 
-static void seed_once(void)
+void pat_hash_seed(void)
 {
 	if (hash_seed)
 		return;
@@ -75,11 +77,29 @@ static struct pat_slot *probe(const struct pat_list *pl, struct slice s, uint64_
 	}
 }
 
+static int fill_table(struct pat_list *pl)
+{
+	struct equal_chain ch = { NULL };
+	int r = 0;
+
+	for (uint32_t i = 0; i < pl->n && r == 0; i++) {
+		uint64_t h = hash_of(pl, entry_key(pl, i));
+		struct pat_slot *slot = probe(pl, entry_key(pl, i), h);
+
+		if (slot->idx == NO_ENTRY)
+			*slot = (struct pat_slot){ (uint32_t)(h >> 32), i };
+		else
+			r = pat_link_equal(pl, &ch, slot->idx, i);
+	}
+	free(ch.last);
+	return r;
+}
+
 int pat_hash_build(struct pat_list *pl)
 {
 	uint64_t n_slots = 8;
 
-	seed_once();
+	pat_hash_seed();
 	while (n_slots * 4 < (uint64_t)pl->n * 5)
 		n_slots *= 2;
 	pl->hash.mask = (uint32_t)(n_slots - 1);
@@ -87,17 +107,15 @@ int pat_hash_build(struct pat_list *pl)
 	if (!pl->hash.slots)
 		return -1;
 	memset(pl->hash.slots, 0xff, n_slots * sizeof(struct pat_slot));
-	for (uint32_t i = 0; i < pl->n; i++) {
-		uint64_t h = hash_of(pl, entry_key(pl, i));
-		struct pat_slot *slot = probe(pl, entry_key(pl, i), h);
+	return fill_table(pl);
+}
 
-		if (slot->idx == NO_ENTRY)
-			*slot = (struct pat_slot){ (uint32_t)(h >> 32), i };
-	}
-	return 0;
+uint32_t pat_hash_equals(const struct pat_list *pl, struct slice s)
+{
+	return probe(pl, s, hash_of(pl, s))->idx;
 }
 
 uint32_t pat_hash_find(const struct pat_list *pl, struct slice s)
 {
-	return probe(pl, s, hash_of(pl, s))->idx;
+	return first_alive(pl, pat_hash_equals(pl, s));
 }

@@ -181,7 +181,7 @@ static bool holds6(const struct pat_nets *t, uint32_t i, struct pat_net6 addr)
 	return cmp6(masked(addr, t->info6[i].bits), t->v6[i]) == 0;
 }
 
-static int build4(struct pat_list *pl, struct net4 *v, uint32_t n)
+static int build4(struct pat_list *pl, struct equal_chain *ch, struct net4 *v, uint32_t n)
 {
 	struct pat_nets *t = &pl->nets;
 
@@ -193,8 +193,11 @@ static int build4(struct pat_list *pl, struct net4 *v, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t k = t->n4, up = k ? k - 1 : NO_ENTRY;
 
-		if (k && v[i].addr == t->v4[k - 1] && v[i].bits == t->info4[k - 1].bits)
+		if (k && v[i].addr == t->v4[k - 1] && v[i].bits == t->info4[k - 1].bits) {
+			if (pat_link_equal(pl, ch, t->info4[k - 1].idx, v[i].idx) != 0)
+				return -1;
 			continue;
+		}
 		while (up != NO_ENTRY && !holds4(t, up, v[i].addr))
 			up = t->info4[up].parent;
 		t->v4[k] = v[i].addr;
@@ -204,7 +207,7 @@ static int build4(struct pat_list *pl, struct net4 *v, uint32_t n)
 	return 0;
 }
 
-static int build6(struct pat_list *pl, struct net6 *v, uint32_t n)
+static int build6(struct pat_list *pl, struct equal_chain *ch, struct net6 *v, uint32_t n)
 {
 	struct pat_nets *t = &pl->nets;
 
@@ -216,8 +219,11 @@ static int build6(struct pat_list *pl, struct net6 *v, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		uint32_t k = t->n6, up = k ? k - 1 : NO_ENTRY;
 
-		if (k && cmp6(v[i].addr, t->v6[k - 1]) == 0 && v[i].bits == t->info6[k - 1].bits)
+		if (k && cmp6(v[i].addr, t->v6[k - 1]) == 0 && v[i].bits == t->info6[k - 1].bits) {
+			if (pat_link_equal(pl, ch, t->info6[k - 1].idx, v[i].idx) != 0)
+				return -1;
 			continue;
+		}
 		while (up != NO_ENTRY && !holds6(t, up, v[i].addr))
 			up = t->info6[up].parent;
 		t->v6[k] = v[i].addr;
@@ -265,6 +271,7 @@ int pat_nets_build(struct pat_list *pl)
 	uint32_t n4 = 0, n6 = 0, n_odd = 0, i4 = 0, i6 = 0;
 	struct net4 *v4;
 	struct net6 *v6;
+	struct equal_chain ch = { NULL };
 	int r = -1;
 
 	count_kinds(pl, &n4, &n6, &n_odd);
@@ -274,18 +281,20 @@ int pat_nets_build(struct pat_list *pl)
 		(struct pat_nets){ .odd = arena_alloc(pl->arena, n_odd * sizeof(struct pat_odd)) };
 	if (v4 && v6 && pl->nets.odd) {
 		split(pl, v4, &i4, v6, &i6);
-		r = build4(pl, v4, i4) == 0 && build6(pl, v6, i6) == 0 ? 0 : -1;
+		r = build4(pl, &ch, v4, i4) == 0 && build6(pl, &ch, v6, i6) == 0 ? 0 : -1;
 	}
 	free(v4);
 	free(v6);
+	free(ch.last);
 	return r;
 }
 
 /* --- looking up --- */
 
-static uint32_t find4(const struct pat_nets *t, uint32_t addr)
+/* The last network that begins at or before @addr; NO_ENTRY: none. */
+static uint32_t before4(const struct pat_nets *t, uint32_t addr)
 {
-	uint32_t lo = 0, hi = t->n4, at;
+	uint32_t lo = 0, hi = t->n4;
 
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
@@ -295,18 +304,12 @@ static uint32_t find4(const struct pat_nets *t, uint32_t addr)
 		else
 			hi = mid;
 	}
-	for (at = lo ? lo - 1 : NO_ENTRY; at != NO_ENTRY; at = t->info4[at].parent)
-		if (holds4(t, at, addr))
-			return t->info4[at].idx;
-	for (uint32_t i = 0; i < t->n_odd; i++)
-		if ((addr & t->odd[i].mask) == t->odd[i].addr)
-			return t->odd[i].idx;
-	return NO_ENTRY;
+	return lo ? lo - 1 : NO_ENTRY;
 }
 
-static uint32_t find6(const struct pat_nets *t, struct pat_net6 addr)
+static uint32_t before6(const struct pat_nets *t, struct pat_net6 addr)
 {
-	uint32_t lo = 0, hi = t->n6, at;
+	uint32_t lo = 0, hi = t->n6;
 
 	while (lo < hi) {
 		uint32_t mid = (lo + hi) / 2;
@@ -316,31 +319,90 @@ static uint32_t find6(const struct pat_nets *t, struct pat_net6 addr)
 		else
 			hi = mid;
 	}
-	for (at = lo ? lo - 1 : NO_ENTRY; at != NO_ENTRY; at = t->info6[at].parent)
-		if (holds6(t, at, addr))
-			return t->info6[at].idx;
+	return lo ? lo - 1 : NO_ENTRY;
+}
+
+/* Masks with holes come behind all networks, the first defined of them first. */
+#define RANK_NET 2
+
+static uint32_t find4(const struct pat_list *pl, uint32_t addr, uint32_t *rank)
+{
+	const struct pat_nets *t = &pl->nets;
+
+	for (uint32_t at = before4(t, addr); at != NO_ENTRY; at = t->info4[at].parent) {
+		uint32_t idx = holds4(t, at, addr) ? first_alive(pl, t->info4[at].idx) : NO_ENTRY;
+
+		*rank = RANK_NET + t->info4[at].bits;
+		if (idx != NO_ENTRY)
+			return idx;
+	}
+	*rank = 1;
+	for (uint32_t i = 0; i < t->n_odd; i++)
+		if ((addr & t->odd[i].mask) == t->odd[i].addr && !rec_is_dead(pl->e[t->odd[i].idx]))
+			return t->odd[i].idx;
 	return NO_ENTRY;
 }
 
-uint32_t pat_nets_find(const struct pat_list *pl, const struct sample *smp)
+static uint32_t find6(const struct pat_list *pl, struct pat_net6 addr, uint32_t *rank)
 {
 	const struct pat_nets *t = &pl->nets;
+
+	for (uint32_t at = before6(t, addr); at != NO_ENTRY; at = t->info6[at].parent) {
+		uint32_t idx = holds6(t, at, addr) ? first_alive(pl, t->info6[at].idx) : NO_ENTRY;
+
+		*rank = RANK_NET + t->info6[at].bits;
+		if (idx != NO_ENTRY)
+			return idx;
+	}
+	return NO_ENTRY;
+}
+
+/* A network of the address's own family counts for more than any of the other one. */
+#define RANK_OWN_FAMILY 256
+
+uint32_t pat_nets_find(const struct pat_list *pl, const struct sample *smp, uint32_t *rank)
+{
 	struct in_addr v4 = smp->ipv4;
 	struct in6_addr v6 = smp->ipv6;
 	struct pat_net6 a;
 	uint32_t idx;
 
 	if (smp->type == SMP_IPV4) {
-		idx = find4(t, ntohl(v4.s_addr));
-		if (idx != NO_ENTRY || !t->n6)
+		idx = find4(pl, ntohl(v4.s_addr), rank);
+		*rank += RANK_OWN_FAMILY;
+		if (idx != NO_ENTRY || !pl->nets.n6)
 			return idx;
 		ip_4to6(v4, &v6);
 		load_v6(&v6, &a);
-		return find6(t, a);
+		return find6(pl, a, rank);
 	}
 	load_v6(&v6, &a);
-	idx = find6(t, a);
+	idx = find6(pl, a, rank);
+	*rank += RANK_OWN_FAMILY;
 	if (idx != NO_ENTRY || !ip_6to4(&smp->ipv6, &v4))
 		return idx;
-	return find4(t, ntohl(v4.s_addr));
+	return find4(pl, ntohl(v4.s_addr), rank);
+}
+
+bool pat_nets_equals(const struct pat_list *pl, struct slice text, uint32_t *idx_out)
+{
+	const struct pat_nets *t = &pl->nets;
+	struct pat_addr a;
+	uint32_t at;
+
+	*idx_out = NO_ENTRY;
+	if (pat_net_parse(text, &a) != 0 || (!a.is_v6 && a.bits == 255))
+		return false;
+	if (a.is_v6) {
+		for (at = before6(t, a.v6); at != NO_ENTRY; at = t->info6[at].parent)
+			if (cmp6(t->v6[at], a.v6) == 0 && t->info6[at].bits == a.bits)
+				break;
+		*idx_out = at == NO_ENTRY ? NO_ENTRY : t->info6[at].idx;
+		return true;
+	}
+	for (at = before4(t, a.v4); at != NO_ENTRY; at = t->info4[at].parent)
+		if (t->v4[at] == a.v4 && t->info4[at].bits == a.bits)
+			break;
+	*idx_out = at == NO_ENTRY ? NO_ENTRY : t->info4[at].idx;
+	return true;
 }

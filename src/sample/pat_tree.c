@@ -169,19 +169,27 @@ static bool is_prefix(const struct pat_list *pl, uint32_t shorter, uint32_t long
 	return a.len <= b.len && common(&a, &b, 0) == a.len;
 }
 
-static void drop_duplicates(struct pat_list *pl)
+/* Only the first of equal texts stays, and leads to the others. */
+static int drop_duplicates(struct pat_list *pl)
 {
 	struct pat_tree *t = &pl->tree;
+	struct equal_chain ch = { NULL };
 	uint32_t n = 0;
+	int r = 0;
 
-	for (uint32_t i = 0; i < t->n; i++) {
-		bool is_double = n && pl->e[t->idx[n - 1]].klen == pl->e[t->idx[i]].klen &&
+	for (uint32_t i = 0; i < t->n && r == 0; i++) {
+		bool is_double = n &&
+				 entry_key(pl, t->idx[n - 1]).len == entry_key(pl, t->idx[i]).len &&
 				 is_prefix(pl, t->idx[n - 1], t->idx[i]);
 
-		if (!is_double)
+		if (is_double)
+			r = pat_link_equal(pl, &ch, t->idx[n - 1], t->idx[i]);
+		else
 			t->idx[n++] = t->idx[i];
 	}
 	t->n = n;
+	free(ch.last);
+	return r;
 }
 
 static void link_prefixes(struct pat_list *pl)
@@ -210,7 +218,8 @@ int pat_tree_build(struct pat_list *pl, bool is_backward)
 	for (uint32_t i = 0; i < pl->n; i++)
 		t->idx[i] = i;
 	sort(pl, t->idx, t->n, 0);
-	drop_duplicates(pl);
+	if (drop_duplicates(pl) != 0)
+		return -1;
 	link_prefixes(pl);
 	return 0;
 }
@@ -238,17 +247,30 @@ static uint32_t longest_prefix(const struct pat_list *pl, const struct text *s)
 		}
 	}
 	for (at = lo ? (uint32_t)lo - 1 : NO_ENTRY; at != NO_ENTRY; at = t->parent[at])
-		if (pl->e[t->idx[at]].klen <= shared_lo)
+		if (entry_key(pl, t->idx[at]).len <= shared_lo)
 			break;
 	return at;
+}
+
+uint32_t pat_tree_equals(const struct pat_list *pl, struct slice s)
+{
+	struct text t = text_of(s, pl->tree.is_backward, pl->icase);
+	uint32_t at = longest_prefix(pl, &t);
+
+	if (at == NO_ENTRY || entry_key(pl, pl->tree.idx[at]).len != s.len)
+		return NO_ENTRY;
+	return pl->tree.idx[at];
 }
 
 uint32_t pat_tree_longest(const struct pat_list *pl, struct slice s)
 {
 	struct text t = text_of(s, pl->tree.is_backward, pl->icase);
-	uint32_t at = longest_prefix(pl, &t);
+	uint32_t at, idx = NO_ENTRY;
 
-	return at == NO_ENTRY ? NO_ENTRY : pl->tree.idx[at];
+	for (at = longest_prefix(pl, &t); at != NO_ENTRY && idx == NO_ENTRY;
+		at = pl->tree.parent[at])
+		idx = first_alive(pl, pl->tree.idx[at]);
+	return idx;
 }
 
 /* Of all that fit, the one defined first. */
@@ -258,7 +280,7 @@ uint32_t pat_tree_first(const struct pat_list *pl, struct slice s)
 	uint32_t best = NO_ENTRY;
 
 	for (uint32_t at = longest_prefix(pl, &t); at != NO_ENTRY; at = pl->tree.parent[at])
-		best = LB_MIN(best, pl->tree.idx[at]);
+		best = LB_MIN(best, first_alive(pl, pl->tree.idx[at]));
 	return best;
 }
 
@@ -280,10 +302,10 @@ uint32_t pat_tree_word(const struct pat_list *pl, struct slice s, const char *de
 		t = text_of(slice_make(s.ptr + i, s.len - i), false, pl->icase);
 		for (at = longest_prefix(pl, &t); at != NO_ENTRY; at = pl->tree.parent[at]) {
 			uint32_t idx = pl->tree.idx[at];
-			size_t end = i + pl->e[idx].klen;
+			size_t len = entry_key(pl, idx).len, end = i + len;
 
-			if (pl->e[idx].klen && (end == s.len || is_delim(delims, s.ptr[end])))
-				best = LB_MIN(best, idx);
+			if (len && (end == s.len || is_delim(delims, s.ptr[end])))
+				best = LB_MIN(best, first_alive(pl, idx));
 		}
 	}
 	return best;

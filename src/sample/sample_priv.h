@@ -31,7 +31,6 @@ int out_of_memory(struct cfg_parser *p); /* reports; -1 */
 /* What one load keeps between lines; in the generation's arena. */
 struct sample_load {
 	struct list pending;   /* struct pending_arg */
-	struct list files;     /* struct pattern_file */
 	struct list acl_calls; /* struct acl_call */
 };
 struct sample_load *sample_load(struct cfg_parser *p); /* NULL: no memory (reported) */
@@ -132,9 +131,32 @@ enum utf8_result {
 };
 enum utf8_result utf8_read(const unsigned char *p, size_t len, uint32_t *code, size_t *used);
 
-/* pat_file.c: the list of file @w, read once per load. NULL: reported. */
-struct pat_list *pattern_file(struct cfg_parser *p, const struct cfg_word *w, enum pat_match m,
-	unsigned flags, bool is_map);
-#define PF_ICASE 0x100 /* with PAT_F_*: ignore case */
+/* pat_load.c: living lists of the generation being read. */
+struct pat_view;
+struct pat_kind { /* how a list is matched */
+	enum pat_match match;
+	bool icase;
+	unsigned flags; /* PAT_F_* */
+};
+struct pat_spec {
+	struct pat_kind kind;
+	bool is_map;         /* the file has values */
+	bool by_map;         /* a map converter asks, not an ACL */
+	uint8_t value_kinds; /* PAT_VAL_* */
+};
+/* The list named by @w: a file, virt@NAME, opt@FILE, file@FILE. NULL: reported. */
+struct pat_view *pat_load_file(
+	struct cfg_parser *p, const struct cfg_word *w, const struct pat_spec *spec);
+struct pat_inline {
+	enum pat_match match;
+	bool icase;
+	unsigned flags;
+	struct slice criterion;         /* for 'show acl' */
+	const struct cfg_word *id_word; /* of '-u'; NULL: none */
+	uint32_t id;
+};
+/* The words of a line; @list, compiled, in the generation's arena; NULL: none. NULL: reported. */
+struct pat_view *pat_load_inline(
+	struct cfg_parser *p, const struct pat_inline *in, struct pat_list *list);
 
 #endif

@@ -26,6 +26,14 @@ static struct slice some_text(char *buf, unsigned max, const char *letters)
 	return slice_make(buf, len);
 }
 
+static int number_of(struct slice s)
+{
+	int64_t v;
+
+	assert_int_equal(str_parse_int(s, &v), 0);
+	return (int)v;
+}
+
 /* --- what each matcher means --- */
 
 static bool ends(struct slice s, struct slice p, bool icase)
@@ -206,7 +214,7 @@ static void addresses(void **state)
 		got = pat_list_match(pl, &smp, &value);
 		assert_int_equal(got, best >= 0);
 		if (got)
-			assert_int_equal(atoi(value.ptr), best);
+			assert_int_equal(number_of(value), best);
 	}
 }
 
@@ -279,7 +287,7 @@ static void integers(void **state)
 					best = (int)i;
 			assert_int_equal(pat_list_match(pl, &smp, &value), best >= 0);
 			if (best >= 0 && has_values)
-				assert_int_equal(atoi(value.ptr), best);
+				assert_int_equal(number_of(value), best);
 		}
 	}
 }

@@ -44,12 +44,6 @@ int pat_list_compile(struct pat_list *pl, const char **err);
  * otherwise) Thread: any; takes no lock.
  */
 bool pat_list_match(const struct pat_list *pl, struct sample *smp, struct slice *value_out);
-/* Of a PAT_REG list: the value of the first expression that matches, and its captures. Return:
- * groups, 0: none. */
-int pat_list_match_regex(const struct pat_list *pl, struct slice subject, struct slice *value_out,
-	struct slice *caps_out, int max);
-unsigned pat_list_len(const struct pat_list *pl);
-
 struct regex; /* PCRE2 with JIT and match limits */
 struct regex *regex_new(struct arena *a, struct slice pattern, bool icase, const char **err);
 /* Up to @max capture groups into @caps_out (may be NULL). Return: number of groups, 0: no match or

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Lists of patterns and maps as they live: found by name or number, changed while workers match
+ * against them. All functions are for the control thread, but for pat_view_find() and what is said
+ * to be for any.
+ */
+#ifndef LB_SAMPLE_PAT_REF_H
+#define LB_SAMPLE_PAT_REF_H
+
+#include <lb/core/thread.h>
+#include <lb/sample/pattern.h>
+
+struct pat_rec;
+struct pat_seg;
+struct pat_set;
+struct pat_view;
+struct pat_job;
+struct pat_trash;
+
+#define PAT_VAL_INT 1 /* values must be integers: a map_*_int reads them */
+#define PAT_VAL_IP  2 /* addresses */
+
+struct pat_ref { /* control thread, but for where said otherwise */
+	uint32_t magic;
+	struct list node; /* all that live */
+	char *name;       /* [const] of the file, or virt@...; "" for words of a line; owned */
+	char *desc;       /* where it is used; owned */
+	uint32_t id;
+	bool is_in_force; /* the configuration in force uses it */
+	bool is_map;      /* [const] entries have values */
+	bool by_map, by_acl;
+	uint8_t value_kinds; /* PAT_VAL_* */
+	bool was_published;  /* workers may look at it */
+	bool is_committing;
+	bool was_changed; /* at run time: something was thrown away */
+	bool is_gone;     /* its generation has ended; who pinned it finds it empty */
+	uint64_t hash[2]; /* of the file's text */
+	unsigned users;   /* generations, jobs, dumps */
+	unsigned pins;    /* jobs and dumps: nothing is freed meanwhile */
+	struct pat_trash *held;
+	struct list views; /* struct pat_view */
+	struct pat_seg **segs;
+	uint32_t n_segs;
+	uint64_t n_alive;
+	uint32_t epoch; /* counts replacements of all segs */
+	uint32_t curr_ver, next_ver;
+	struct list versions; /* struct pat_version: being prepared */
+	struct pat_job *merging;
+};
+
+/* --- finding --- */
+
+/* "#<id>" or a name, of those in force; @is_map: only maps, else only lists of ACLs. NULL: none. */
+struct pat_ref *pat_ref_find(struct slice id, bool is_map);
+struct pat_ref *pat_ref_by_name(struct slice name);
+/* By number. */
+void pat_refs_foreach(void (*fn)(struct pat_ref *ref, void *arg), void *arg);
+uint64_t pat_ref_n_entries(const struct pat_ref *ref); /* those of prepared versions too */
+
+/* --- changing. 0, or -1 with *err: static, or in this turn's scratch memory. --- */
+
+#define PAT_VER_CURRENT UINT64_MAX
+int pat_ref_add(
+	struct pat_ref *ref, uint64_t ver, struct slice key, struct slice value, const char **err);
+/* Lines of a pattern, or of a key and a value. Stops at the first that is wrong. */
+int pat_ref_add_lines(struct pat_ref *ref, uint64_t ver, struct slice text, const char **err);
+/* All entries of just this text. Return: how many, or -1. */
+long pat_ref_set(struct pat_ref *ref, struct slice key, struct slice value, const char **err);
+long pat_ref_del(struct pat_ref *ref, struct slice key, const char **err);
+/* One, by the number that dumps show. */
+long pat_ref_set_rec(struct pat_ref *ref, uint64_t rec, struct slice value, const char **err);
+long pat_ref_del_rec(struct pat_ref *ref, uint64_t rec, const char **err);
+int pat_ref_clear(struct pat_ref *ref, uint64_t ver, const char **err);
+/* Is there an entry of this text, and has the first this value (.ptr NULL: any)? Any thread, of a
+ * view of the list. */
+bool pat_view_has(const struct pat_view *v, struct slice key, struct slice value);
+
+int pat_ref_prepare(struct pat_ref *ref, uint32_t *ver_out, const char **err);
+/**
+ * pat_ref_commit() - a prepared version takes the place of what is there
+ * @done: told the end, at once or, when much is to be indexed, in a later turn; err NULL: done
+ */
+void pat_ref_commit(
+	struct pat_ref *ref, uint64_t ver, void (*done)(void *arg, const char *err), void *arg);
+
+/* --- looking --- */
+
+struct pat_cursor { /* goes through a version of a list over many turns; pins it */
+	struct pat_ref *ref;
+	uint64_t ver;
+	struct pat_seg **segs; /* of the current version; NULL: of another */
+	uint32_t n_segs, seg, pos;
+};
+int pat_cursor_open(struct pat_cursor *cur, struct pat_ref *ref, uint64_t ver); /* 0 or -ENOMEM */
+bool pat_cursor_next(
+	struct pat_cursor *cur, uint64_t *rec_out, struct slice *key_out, struct slice *value_out);
+void pat_cursor_close(struct pat_cursor *cur);
+
+struct pat_hit {
+	struct slice key, value; /* valid for this turn; value.ptr NULL: none */
+};
+/* One way in which a list is matched; @n counts from 0. NULL: no more. */
+const struct pat_view *pat_ref_view(const struct pat_ref *ref, unsigned n);
+enum pat_match pat_view_match_kind(const struct pat_view *v, bool *icase_out);
+bool pat_view_is_tree(const struct pat_view *v); /* looked up in an index */
+bool pat_view_of_map(const struct pat_view *v);  /* a map converter uses it */
+
+/**
+ * pat_view_find() - the entry that counts for a sample
+ * Casts @smp. Thread: any, online for RCU; takes no lock.
+ */
+bool pat_view_find(const struct pat_view *v, struct sample *smp, struct pat_hit *hit);
+/* The same of regular expressions, with what they captured. Return: groups, 0: none matches. */
+int pat_view_find_regex(const struct pat_view *v, struct slice subject, struct slice *value_out,
+	struct slice *caps_out, int max);
+
+/* --- generations --- */
+
+/* The configuration that was parsed into @a is in force now: its lists are shown and found. */
+void pat_refs_activate(const struct arena *a);
+/* Waits for what is still being built; before the process ends. */
+void pat_refs_stop(void);
+
+#endif
