@@ -380,6 +380,35 @@ static int h1_start(struct conn *conn)
 	return 0;
 }
 
+/* The first bytes of @q, as many as fit, in a buffer of their own. */
+static struct buf *collect(struct bufq *q)
+{
+	struct buf *b = buf_new();
+
+	if (!b)
+		return NULL;
+	b->tail = bufq_copy_out(q, b->data, b->cap);
+	bufq_consume(q, b->tail);
+	return b;
+}
+
+static int h1_take_over(struct conn *conn, struct bufq *input)
+{
+	struct h1c *c = h1c_new(conn);
+
+	if (!c)
+		return -ENOMEM;
+	conn->mux = &h1_mux_ops;
+	if (input->len && !(c->rx = collect(input)))
+		return -ENOMEM;
+	if (input->len && !(c->rx_next = collect(input)))
+		return -ENOMEM;
+	if (input->len)
+		return -E2BIG;
+	task_wake(this_loop(), &c->task);
+	return 0;
+}
+
 static struct endpoint *h1_attach(struct conn *conn, struct stream *strm, const struct mux_conf *mc)
 {
 	struct h1c *c = conn->mux_ctx ? conn->mux_ctx : h1c_new(conn);
@@ -520,6 +549,7 @@ static const struct mux_ops h1_mux_ops = {
 	.sides = MUX_FE | MUX_BE,
 	.is_http = true,
 	.start = h1_start,
+	.take_over = h1_take_over,
 	.ready = h1_ready,
 	.attach = h1_attach,
 	.drain = h1_drain,

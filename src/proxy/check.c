@@ -46,7 +46,7 @@ static void warn_ignored(struct cfg_parser *p, const struct proxy *px, const str
 
 static void check_tcp_mode(struct cfg_parser *p, const struct proxy *px)
 {
-	if (px->mode == MODE_HTTP)
+	if (px->speaks_http)
 		return;
 	warn_ignored(p, px, &px->http_req);
 	warn_ignored(p, px, &px->http_res);

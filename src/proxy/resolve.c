@@ -113,8 +113,23 @@ static void derive(struct proxy *px)
 	derive_binds(px);
 	derive_servers(px);
 	px->needs_req_body = px_opt(px, PO_HTTP_BUFFER_REQ) || rules_need_body(&px->http_req);
-	if (px->mode != MODE_HTTP)
+	if (!px->speaks_http)
 		px->options &= ~(1ull << PO_HTTP_BUFFER_REQ);
+}
+
+/* Connections of mode tcp become HTTP by a rule, and then see the rules for HTTP. */
+static bool has_switch(const struct proxy *px)
+{
+	for (uint32_t i = 0; i < px->tcp_req_cont.n; i++)
+		if (strcmp(px->tcp_req_cont.v[i]->kw->name, "switch-mode") == 0)
+			return true;
+	return false;
+}
+
+/* Those that a backend of mode http has made HTTP do not. They were warned about. */
+static void drop_http_rules(struct proxy *px)
+{
+	px->http_req.n = px->http_res.n = px->http_after_res.n = 0;
 }
 
 static int run_checks(struct cfg_parser *p, struct proxy *px)
@@ -144,12 +159,15 @@ int config_resolve(struct cfg_parser *p)
 		struct proxy *px = c->proxies[i];
 
 		px->text_hash = hash_section(px);
+		px->speaks_http = px->mode == MODE_HTTP || has_switch(px);
 		bad |= resolve_targets(p, px);
 		bad |= resolve_logs(p, px);
 		derive(px);
 		bad |= run_checks(p, px);
 		if (!p->diag->n_errors) /* what is wrong comes first, and may be why */
 			check_proxy(p, px);
+		if (!px->speaks_http)
+			drop_http_rules(px);
 	}
 	if (!bad)
 		bad = resolve_tracks(p);

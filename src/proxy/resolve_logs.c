@@ -55,7 +55,7 @@ int resolve_logs(struct cfg_parser *p, struct proxy *px)
 		return -1;
 	if (!px_is_fe(px) || px->log_format || !option_of(px, &opt))
 		return 0;
-	if (px->mode != MODE_HTTP && opt != PO_TCPLOG && opt != PO_TCPLOG_CLF) {
+	if (!px->speaks_http && opt != PO_TCPLOG && opt != PO_TCPLOG_CLF) {
 		if (px->options_set & (1ull << opt))
 			cfg_warn_line(p, px->line, NULL,
 				"%s '%s' is in mode tcp, where its HTTP log line has nothing to "

@@ -79,19 +79,12 @@ static int check_modes(struct cfg_parser *p, const struct proxy *fe, const struc
 {
 	const struct cfg_word *w = word_of(line, be->name);
 
-	if (fe->mode == be->mode)
+	if (fe->mode == be->mode || be->mode == MODE_HTTP) /* TCP becomes HTTP on the way */
 		return 0;
-	if (fe->mode == MODE_HTTP)
-		cfg_error_line(p, line, w,
-			"%s '%s' is in mode http, backend '%s' in mode tcp: requests cannot be "
-			"given "
-			"to it; set 'mode http' there",
-			px_kind(fe), fe->name, be->name);
-	else
-		cfg_error_line(p, line, w,
-			"%s '%s' is in mode tcp, backend '%s' in mode http: a connection cannot "
-			"become HTTP on the way; set the same mode in both",
-			px_kind(fe), fe->name, be->name);
+	cfg_error_line(p, line, w,
+		"%s '%s' is in mode http, backend '%s' in mode tcp: requests cannot be given to "
+		"it; set 'mode http' there",
+		px_kind(fe), fe->name, be->name);
 	cfg_note(p, be->line, NULL, "the backend is here");
 	return -1;
 }

@@ -95,7 +95,8 @@ static enum step run_list(
 		if (!s->is_in_list)
 			s->run = (struct rule_run){ 0 };
 		v = rules_run(list, &s->env, &s->run);
-		s->is_in_list = v == RULE_YIELD;
+		/* When a condition waits for bytes, all rules see those that come. */
+		s->is_in_list = v == RULE_YIELD && s->run.has_started_wait;
 	}
 	return v == RULE_CONTINUE || v == RULE_STOP ? go(s, on) : request_verdict(s, v, on);
 }
@@ -153,6 +154,8 @@ static bool client_is_gone(const struct stream *s)
 /* tcp-request content of @px. In TCP mode bytes are waited for during inspect-delay. */
 static enum step inspect(struct stream *s, const struct proxy *px, enum stream_phase on)
 {
+	enum step st;
+
 	if (!px->tcp_req_cont.n)
 		return go(s, on);
 	if (!s->is_http) {
@@ -173,7 +176,8 @@ static enum step inspect(struct stream *s, const struct proxy *px, enum stream_p
 			!s->env.is_final)
 			s->phase_deadline_ms = now_ms() + px->tcp_req_inspect_ms;
 	}
-	return run_list(s, &px->tcp_req_cont, px, on);
+	st = run_list(s, &px->tcp_req_cont, px, on);
+	return s->run.to_http ? stream_upgrade(s, on) : st;
 }
 
 enum step phase_req_inspect(struct stream *s)
@@ -340,7 +344,7 @@ enum step phase_req_fe_rules(struct stream *s)
 		return wait_body(s);
 	if (!s->is_in_list) {
 		s->req_caps = stream_captures(
-			s, s->req, s->fe->req_captures, s->fe->n_req_captures, NULL);
+			s, s->req, s->fe->req_captures, s->fe->n_req_captures, s->req_caps);
 		s->cookie_cap_req = stream_capture_cookie(s, s->req);
 		if (is_monitored(s))
 			return answer_monitor(s);
@@ -402,7 +406,7 @@ static const struct proxy *choose_backend(struct stream *s)
 
 enum step phase_req_switch(struct stream *s)
 {
-	const struct proxy *be = choose_backend(s);
+	const struct proxy *be = s->chosen ? s->chosen : choose_backend(s);
 
 	if (!be) {
 		STREAM_COUNT(s, ereq);
@@ -410,6 +414,10 @@ enum step phase_req_switch(struct stream *s)
 	}
 	if (s->is_http && be->mode != MODE_HTTP)
 		return stream_error(s, 500, END_INTERNAL, FIN_REQ);
+	if (LB_UNLIKELY(!s->is_http && be->mode == MODE_HTTP)) {
+		s->chosen = be;
+		return stream_upgrade(s, SP_REQ_SWITCH);
+	}
 	stream_set_backend(s, be);
 	if (be != s->fe && filters_attach(s, be) < 0)
 		return stream_error(s, 500, END_RESOURCE, FIN_REQ);

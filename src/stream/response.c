@@ -66,7 +66,8 @@ static enum verdict run_list(struct stream *s, const struct rules *list, const s
 	if (!s->is_in_list)
 		s->run = (struct rule_run){ 0 };
 	v = rules_run(list, &s->env, &s->run);
-	s->is_in_list = v == RULE_YIELD;
+	/* When a condition waits for bytes, all rules see those that come. */
+	s->is_in_list = v == RULE_YIELD && s->run.has_started_wait;
 	count_rewrites(s, s->run.n_failed_rewrites);
 	s->run.n_failed_rewrites = 0;
 	return v;

@@ -230,6 +230,8 @@ static void session_closed(struct conn *c)
 {
 	struct session *sess = c->owner;
 
+	if (sess && sess->upgrading)
+		stream_upgrade_lost(sess->upgrading);
 	c->owner = NULL;
 	if (!sess)
 		return;
@@ -253,6 +255,11 @@ static void turn_away(struct conn *c)
 {
 	session_closed(c);
 	conn_free(&c);
+}
+
+void session_end(struct session *sess)
+{
+	turn_away(sess->conn);
 }
 
 /* --- rules --- */

@@ -268,6 +268,7 @@ static enum stream_fin fin_of(const struct stream *s)
 {
 	switch (s->phase) {
 	case SP_REQ_INSPECT:
+	case SP_UPGRADE:
 	case SP_REQ_FE_RULES:
 	case SP_REQ_SWITCH:
 	case SP_REQ_BE_RULES:
@@ -382,6 +383,7 @@ const char *stream_phase_name(const struct stream *s)
 {
 	static const char *const names[SP_N] = {
 		[SP_REQ_INSPECT] = "inspect",
+		[SP_UPGRADE] = "upgrade",
 		[SP_REQ_FE_RULES] = "frontend-rules",
 		[SP_REQ_SWITCH] = "switch",
 		[SP_REQ_BE_RULES] = "backend-rules",
@@ -401,6 +403,7 @@ const char *stream_phase_name(const struct stream *s)
 
 static enum step (*const phases[SP_N])(struct stream *) = {
 	[SP_REQ_INSPECT] = phase_req_inspect,
+	[SP_UPGRADE] = phase_upgrade,
 	[SP_REQ_FE_RULES] = phase_req_fe_rules,
 	[SP_REQ_SWITCH] = phase_req_switch,
 	[SP_REQ_BE_RULES] = phase_req_be_rules,
@@ -546,7 +549,7 @@ static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
 	s->sess = ep->conn->owner;
 	s->fe = fe;
 	s->config = fe->config;
-	s->is_http = fe->mode == MODE_HTTP;
+	s->is_http = ep->conn->mux->is_http;
 	s->req = ep->msg;
 	arena_init(&s->arena, STREAM_ARENA_CHUNK);
 	if (s->req)
@@ -565,19 +568,22 @@ static struct stream *stream_new(struct endpoint *ep, const struct proxy *fe)
 	return s;
 }
 
-static void count_request(struct stream *s)
+static void count_stream(void)
 {
-	struct counters *fe = counters_mine(&s->fe->rt->fe_counters);
 	struct process_counters *pc = process_mine();
 
 	LB_COUNT(&pc->cum_streams, 1);
 	LB_COUNT(&pc->cur_streams, 1);
-	if (!s->is_http)
-		return;
+}
+
+static void count_request(struct stream *s)
+{
+	struct counters *fe = counters_mine(&s->fe->rt->fe_counters);
+
 	LB_COUNT(&fe->req_tot, 1);
 	LB_COUNT(&fe->h1req, 1);
 	freq_add(&fe->req_rate, 1);
-	LB_COUNT(&pc->cum_reqs, 1);
+	LB_COUNT(&process_mine()->cum_reqs, 1);
 }
 
 /* "METHOD target HTTP/x.y" as received; the pieces lie in the receive buffer, edits go elsewhere.
@@ -615,31 +621,43 @@ static void begin_bad_request(struct stream *s)
 	stream_error(s, s->client->bad_status, bad_request_end(s->client), FIN_REQ);
 }
 
+void stream_begin_request(struct stream *s)
+{
+	count_request(s);
+	if (s->client->flags & EP_F_BAD_MSG) {
+		begin_bad_request(s);
+		return;
+	}
+	remember_request_line(s);
+	s->t.request = stream_elapsed_ms(s);
+}
+
 static int new_request(struct endpoint *ep)
 {
-	struct conn *c = ep->conn;
-	const struct bind_conf *bc = session_conf(c->owner);
-	struct stream *s = bc ? stream_new(ep, bc->fe) : NULL;
+	struct session *sess = ep->conn->owner;
+	const struct bind_conf *bc;
+	struct stream *s;
 
+	if (LB_UNLIKELY(sess->upgrading)) {
+		stream_upgraded(sess->upgrading, ep);
+		return 0;
+	}
+	bc = session_conf(sess);
+	s = bc ? stream_new(ep, bc->fe) : NULL;
 	if (!s)
 		return -ENOMEM;
 	ep->strm = s;
 	init_times(s, ep);
 	init_env(s);
 	s->sess->n_requests++;
-	count_request(s);
+	count_stream();
 	s->phase = SP_REQ_INSPECT;
-	if (ep->flags & EP_F_BAD_MSG) {
-		begin_bad_request(s);
-	} else {
+	if (!(ep->flags & EP_F_BAD_MSG))
 		stream_log_start(s);
-		if (s->is_http) {
-			remember_request_line(s);
-			s->t.request = stream_elapsed_ms(s);
-		}
-		if (filters_attach(s, bc->fe) < 0)
-			stream_error(s, 500, END_RESOURCE, FIN_REQ);
-	}
+	if (s->is_http)
+		stream_begin_request(s);
+	if (!(ep->flags & EP_F_BAD_MSG) && filters_attach(s, bc->fe) < 0)
+		stream_error(s, 500, END_RESOURCE, FIN_REQ);
 	stream_run(s);
 	return 0;
 }

@@ -11,6 +11,7 @@
  *   forward.c   bytes both ways
  *   response.c  the server's response head
  *   reply.c     answers made here: error pages, return, redirect, services
+ *   upgrade.c   from TCP to HTTP on the way
  *   panic.c     what a crash report says of the stream that was running
  *
  * A phase function returns what to do next. It never sleeps with work left that it could do at
@@ -70,6 +71,18 @@ struct slice *stream_captures(struct stream *s, const struct http_msg *m,
 	const struct capture *caps, unsigned n, struct slice *have);
 struct slice stream_capture_cookie(struct stream *s, const struct http_msg *m);
 
+/* upgrade.c */
+/* Gives the client's connection to the HTTP mux; when it has a request, the stream goes on with
+ * phase @next. */
+enum step stream_upgrade(struct stream *s, enum stream_phase next);
+enum step phase_upgrade(struct stream *s);
+void stream_upgraded(struct stream *s, struct endpoint *ep);
+void stream_upgrade_lost(struct stream *s);
+
+/* stream.c */
+/* What a stream notes of the request that its client's endpoint has. */
+void stream_begin_request(struct stream *s);
+
 /* connect.c */
 void connect_init(void);
 enum step phase_pick(struct stream *s);
@@ -125,6 +138,7 @@ void reply_release(struct stream *s);
 /* session.c */
 void session_init(void);
 void sessions_close_all(void); /* of this worker */
+void session_end(struct session *sess); /* closes its connection; no stream is left */
 void session_set_last(struct session *sess, struct server *srv);
 
 /* own_conn.c */

@@ -101,6 +101,9 @@ struct mux_ops {
 	/* Takes over a connection ready for data; events go to it from now on. 0 or -errno (conn
 	 * stays the caller's). */
 	int (*start)(struct conn *c);
+	/* The same for one of which @input was read already, by a mux that was released; it is
+	 * taken from there. Calls nobody before the next turn. NULL: it cannot. */
+	int (*take_over)(struct conn *c, struct bufq *input);
 	void (*ready)(struct conn *c, uint32_t events);
 	/* Server side: a fresh or idle connection gets a stream. The endpoint, or NULL. */
 	struct endpoint *(*attach)(struct conn *c, struct stream *s, const struct mux_conf *mc);

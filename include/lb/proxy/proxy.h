@@ -170,6 +170,8 @@ struct proxy {
 	struct filter_set *filters; /* the stream module's; NULL: none */
 	struct log_conf log;
 	struct mux_conf mux; /* derived when resolved */
+	/* derived: mode http, or of mode tcp with a rule 'switch-mode http' */
+	bool speaks_http;
 	/* derived: needs of the request path, so that nothing is looked up twice */
 	bool needs_req_body; /* option http-buffer-request or a rule that reads the body */
 	/* while the section is read */

@@ -54,6 +54,7 @@ struct rule_run { /* where a list stands; kept by the stream across yields; zero
 	uint8_t rst_ttl;   /* with is_silent: how far a reset goes; 0: none, if possible */
 	bool is_lax;       /* strict-mode off: failed rewrites are only counted */
 	bool close_server; /* tcp-response content close: RULE_STOP, and the server's side ends */
+	bool to_http;      /* switch-mode http: RULE_STOP, and TCP becomes HTTP */
 	bool has_started_wait;      /* the rule at pos has yielded before: its condition held */
 	uint16_t n_failed_rewrites; /* for the stream to count (wrew) */
 	const struct rule *last;    /* the rule that ended the list; NULL: its end was reached */

@@ -40,6 +40,7 @@ struct session {
 	bool prefers_last; /* a server has asked for a login (401, 407) */
 	/* server connections that wait with it, newest first; owned */
 	struct conn *own_conns;
+	struct stream *upgrading; /* from TCP to HTTP: it waits for a head; NULL: none */
 	uint32_t n_own_conns, max_own_conns;
 	bool is_counted_li; /* option socket-stats: its listener counts as well */
 	struct list node;   /* the worker's sessions */
@@ -52,6 +53,7 @@ const struct bind_conf *session_conf(const struct session *sess);
 
 enum stream_phase {
 	SP_REQ_INSPECT,
+	SP_UPGRADE,
 	SP_REQ_FE_RULES,
 	SP_REQ_SWITCH,
 	SP_REQ_BE_RULES,
@@ -197,10 +199,11 @@ struct stream {
 	int64_t connect_ms;     /* when the connection attempt began */
 	/* which http-response list is next: 0 backend, 1 frontend */
 	uint8_t res_list;
-	uint8_t next_phase; /* after a list of rules */
-	bool can_replay;    /* the request can be sent again from its start */
-	bool is_in_list;    /* a rule list has yielded: run says where */
-	bool res_inspected; /* tcp-response content: the response is through */
+	uint8_t next_phase;         /* after a body was waited for, or an upgrade */
+	const struct proxy *chosen; /* the backend whose mode asked for an upgrade; NULL: none */
+	bool can_replay;            /* the request can be sent again from its start */
+	bool is_in_list;            /* a rule list has yielded: run says where */
+	bool res_inspected;         /* tcp-response content: the response is through */
 	/* tcp-request content: bytes were looked at; the backend's are through */
 	bool has_inspected, be_inspected;
 	bool has_body;        /* the request body was buffered for rules */
