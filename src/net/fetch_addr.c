@@ -244,6 +244,12 @@ static bool read_info(const struct conn *c, struct tcp_info *info)
 	       getsockopt(c->watch.fd, IPPROTO_TCP, TCP_INFO, info, &len) == 0;
 }
 
+/* Microseconds in the unit of the argument, rounded. */
+static int64_t in_unit(uint32_t us, const struct arg *args)
+{
+	return (us + args[0].sint / 2) / args[0].sint;
+}
+
 #define INFO_FETCH(name, side, expression)                                                   \
 	static bool fetch_##name(                                                            \
 		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv) \
@@ -257,10 +263,10 @@ static bool read_info(const struct conn *c, struct tcp_info *info)
 		return true;                                                                 \
 	}
 
-INFO_FETCH(fc_rtt, fc, info.tcpi_rtt / args[0].sint)
-INFO_FETCH(fc_rttvar, fc, info.tcpi_rttvar / args[0].sint)
-INFO_FETCH(bc_rtt, bc, info.tcpi_rtt / args[0].sint)
-INFO_FETCH(bc_rttvar, bc, info.tcpi_rttvar / args[0].sint)
+INFO_FETCH(fc_rtt, fc, in_unit(info.tcpi_rtt, args))
+INFO_FETCH(fc_rttvar, fc, in_unit(info.tcpi_rttvar, args))
+INFO_FETCH(bc_rtt, bc, in_unit(info.tcpi_rtt, args))
+INFO_FETCH(bc_rttvar, bc, in_unit(info.tcpi_rttvar, args))
 INFO_FETCH(fc_unacked, fc, info.tcpi_unacked)
 INFO_FETCH(fc_sacked, fc, info.tcpi_sacked)
 INFO_FETCH(fc_lost, fc, info.tcpi_lost)
@@ -273,19 +279,19 @@ INFO_FETCH(fc_reordering, fc, info.tcpi_reordering)
 	{ .name = n, .out = type, .need = SMP_NEED_L4_CLIENT, .fetch = fn, .help = text }
 #define SERVER(n, type, fn, text)                                                                  \
 	{ .name = n, .out = type, .need = SMP_NEED_L4_SERVER, .fetch = fn, .help = text }
-/* Rules of a frontend may ask for the server's times too: they have none then. */
-#define TIMES(n, fn, text)                                                                         \
+/* Rules of a frontend may ask for the server's times too: they have none then. Numbers of packets
+ * take a unit, as HAProxy's do, which changes nothing. */
+#define MEASURED(n, fn, text)                                                                         \
 	{ .name = n, .out = SMP_SINT, .need = SMP_NEED_L4_CLIENT, .args = { ARG_STR },             \
 	  .check = check_unit, .fetch = fn, .help = text }
-
 static const struct fetch_kw addr_fetches[] = {
 	SERVER("bc_dst", SMP_ADDR, fetch_bc_dst, "address of the server connected to"),
 	SERVER("bc_dst_port", SMP_SINT, fetch_bc_dst_port, "port of the server connected to"),
 	SERVER("bc_err", SMP_SINT, fetch_bc_err, "why the server connection failed, as a number; 0: it did not"),
 	SERVER("bc_err_str", SMP_STR, fetch_bc_err_str, "why the server connection failed"),
 	SERVER("bc_reused", SMP_BOOL, fetch_bc_reused, "whether the server connection has carried a request before"),
-	TIMES("bc_rtt", fetch_bc_rtt, "round trip time to the server, in ms or the unit given (ms, us)"),
-	TIMES("bc_rttvar", fetch_bc_rttvar, "variance of the round trip time to the server, in ms or the unit given"),
+	MEASURED("bc_rtt", fetch_bc_rtt, "round trip time to the server, in ms or the unit given (ms, us)"),
+	MEASURED("bc_rttvar", fetch_bc_rttvar, "variance of the round trip time to the server, in ms or the unit given"),
 	SERVER("bc_src", SMP_ADDR, fetch_bc_src, "own address towards the server"),
 	SERVER("bc_src_port", SMP_SINT, fetch_bc_src_port, "own port towards the server"),
 	CLIENT("dst", SMP_ADDR, fetch_dst, "address the client connected to, or what set-dst made of it"),
@@ -296,22 +302,22 @@ static const struct fetch_kw addr_fetches[] = {
 	CLIENT("fc_dst_port", SMP_SINT, fetch_fc_dst_port, "port the client connected to"),
 	CLIENT("fc_err", SMP_SINT, fetch_fc_err, "why the client connection failed, as a number; 0: it did not"),
 	CLIENT("fc_err_str", SMP_STR, fetch_fc_err_str, "why the client connection failed"),
-	CLIENT("fc_fackets", SMP_SINT, fetch_fc_fackets, "forward acknowledgements as the kernel counts"),
-	CLIENT("fc_lost", SMP_SINT, fetch_fc_lost, "packets to the client that the kernel thinks lost"),
+	MEASURED("fc_fackets", fetch_fc_fackets, "forward acknowledgements as the kernel counts"),
+	MEASURED("fc_lost", fetch_fc_lost, "packets to the client that the kernel thinks lost"),
 	CLIENT("fc_pp_authority", SMP_STR, fetch_authority, "host name from the PROXY protocol"),
 	{ .name = "fc_pp_tlv", .out = SMP_STR, .need = SMP_NEED_L5_CLIENT, .args = { ARG_STR }, .min_args = 1,
 	  .check = check_tlv, .fetch = fetch_tlv, .help = "a TLV from the PROXY protocol, by number or name" },
 	CLIENT("fc_pp_unique_id", SMP_STR, fetch_pp_unique_id, "unique id from the PROXY protocol"),
 	CLIENT("fc_rcvd_proxy", SMP_BOOL, fetch_rcvd_proxy, "whether the addresses come from the PROXY protocol"),
-	CLIENT("fc_reordering", SMP_SINT, fetch_fc_reordering, "reordering distance as the kernel counts"),
-	CLIENT("fc_retrans", SMP_SINT, fetch_fc_retrans, "packets to the client being sent again"),
-	TIMES("fc_rtt", fetch_fc_rtt, "round trip time to the client, in ms or the unit given (ms, us)"),
-	TIMES("fc_rttvar", fetch_fc_rttvar, "variance of the round trip time to the client, in ms or the unit given"),
-	CLIENT("fc_sacked", SMP_SINT, fetch_fc_sacked, "packets to the client acknowledged out of order"),
+	MEASURED("fc_reordering", fetch_fc_reordering, "reordering distance as the kernel counts"),
+	MEASURED("fc_retrans", fetch_fc_retrans, "packets to the client being sent again"),
+	MEASURED("fc_rtt", fetch_fc_rtt, "round trip time to the client, in ms or the unit given (ms, us)"),
+	MEASURED("fc_rttvar", fetch_fc_rttvar, "variance of the round trip time to the client, in ms or the unit given"),
+	MEASURED("fc_sacked", fetch_fc_sacked, "packets to the client acknowledged out of order"),
 	CLIENT("fc_src", SMP_ADDR, fetch_fc_src, "address of the client's connection"),
 	CLIENT("fc_src_is_local", SMP_BOOL, fetch_fc_src_is_local, "whether that address is this machine's"),
 	CLIENT("fc_src_port", SMP_SINT, fetch_fc_src_port, "port of the client's connection"),
-	CLIENT("fc_unacked", SMP_SINT, fetch_fc_unacked, "packets to the client not yet acknowledged"),
+	MEASURED("fc_unacked", fetch_fc_unacked, "packets to the client not yet acknowledged"),
 	CLIENT("src", SMP_ADDR, fetch_src, "address of the client, or what set-src made of it"),
 	CLIENT("src_is_local", SMP_BOOL, fetch_src_is_local, "whether that address is this machine's"),
 	CLIENT("src_port", SMP_SINT, fetch_src_port, "port of the client, or what set-src-port made of it"),

@@ -309,18 +309,18 @@ CHECK_GIVES(check_t_client, offsetof(struct proxy, timeout_client))
 CHECK_GIVES(check_retries, offsetof(struct proxy, retries))
 
 /* clang-format off */
-#define BE_ARG			.args = { ARG_BACKEND }, .min_args = 0
-#define FE_ARG			.args = { ARG_FRONTEND }, .min_args = 0
+#define BE_ARG			.args = { ARG_BACKEND }, .min_args = 1
+#define FE_ARG			.args = { ARG_FRONTEND }, .min_args = 1
 #define SRV_ARG			.args = { ARG_SERVER }, .min_args = 1
 #define FETCH(name_, out_, need_, fn, help_, ...)                                                  \
 	{ .name = name_, .out = out_, .need = need_, .fetch = fn, .help = help_, ##__VA_ARGS__ }
 
 static const struct fetch_kw proxy_fetches[] = {
-	FETCH("fe_name", SMP_STR, SMP_NEED_L4_CLIENT, fetch_fe_name, "name of the frontend"),
-	FETCH("fe_defbe", SMP_STR, SMP_NEED_L4_CLIENT, fetch_fe_defbe, "name of the frontend's default backend"),
-	FETCH("fe_id", SMP_SINT, SMP_NEED_L4_CLIENT, fetch_fe_id, "number of the frontend"),
-	FETCH("fe_client_timeout", SMP_SINT, SMP_NEED_L4_CLIENT, fetch_fe_number, "the frontend's timeout client, in ms", .check = check_t_client),
-	FETCH("fe_tarpit_timeout", SMP_SINT, SMP_NEED_L4_CLIENT, fetch_fe_number, "the frontend's timeout tarpit, in ms", .check = check_t_tarpit),
+	FETCH("fe_name", SMP_STR, SMP_NEED_FRONTEND, fetch_fe_name, "name of the frontend"),
+	FETCH("fe_defbe", SMP_STR, SMP_NEED_FRONTEND, fetch_fe_defbe, "name of the frontend's default backend"),
+	FETCH("fe_id", SMP_SINT, SMP_NEED_FRONTEND, fetch_fe_id, "number of the frontend"),
+	FETCH("fe_client_timeout", SMP_SINT, SMP_NEED_FRONTEND, fetch_fe_number, "the frontend's timeout client, in ms", .check = check_t_client),
+	FETCH("fe_tarpit_timeout", SMP_SINT, SMP_NEED_FRONTEND, fetch_fe_number, "the frontend's timeout tarpit, in ms", .check = check_t_tarpit),
 	FETCH("fe_conn", SMP_SINT, SMP_NEED_INTERNAL, fetch_fe_conn, "connections of a frontend now", FE_ARG),
 	FETCH("fe_sess_rate", SMP_SINT, SMP_NEED_INTERNAL, fetch_fe_rate, "sessions per second of a frontend", FE_ARG, .check = check_fe_sess_rate),
 	FETCH("fe_req_rate", SMP_SINT, SMP_NEED_INTERNAL, fetch_fe_rate, "requests per second of a frontend", FE_ARG, .check = check_fe_req_rate),

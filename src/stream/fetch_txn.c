@@ -91,8 +91,19 @@ FETCH_TIME(Tc, Tc)
 FETCH_TIME(Tr, Tr)
 FETCH_TIME(Td, Td)
 FETCH_TIME(Ta, Ta)
-FETCH_TIME(Tt, Tt)
 FETCH_TIME(Tu, Tu)
+
+/* The connection's; before there is a stream its age. */
+FETCH(Tt)
+{
+	struct log_times lt;
+
+	if (!env->strm)
+		return env->sess &&
+		       give_int(smp, (now_us() - env->sess->accept_mono_us) / 1000);
+	stream_times_log(env->strm, &lt);
+	return give_int(smp, lt.Tt);
+}
 
 /* --- bytes --- */
 
@@ -294,7 +305,7 @@ static const struct fetch_kw txn_fetches[] = {
 	  .check = check_unit, .fetch = fetch_request_date,
 	  .help = "date of the request's first byte, in seconds, ms or us" },
 	INT("fc.timer.handshake", Th, L4_CLIENT, "ms of handshakes before the first request (%Th)"),
-	INT("fc.timer.total", Tt, TXN, "ms since the connection or the end of the request before (%Tt)"),
+	INT("fc.timer.total", Tt, FRONTEND, "ms since the connection or the end of the request before (%Tt)"),
 	INT("req.timer.idle", Ti, TXN, "ms before the request's first byte (%Ti)"),
 	INT("req.timer.hdr", TR, TXN, "ms from its first byte to the end of its head (%TR)"),
 	INT("req.timer.tq", Tq, TXN, "the three before it together (%Tq)"),
@@ -317,7 +328,7 @@ static const struct fetch_kw txn_fetches[] = {
 	{ .name = "txn.redispatched", .out = SMP_BOOL, .need = SMP_NEED_HTTP_RES_KEPT,
 	  .fetch = fetch_redispatched, .help = "was it sent to another server after a failure" },
 	INT("txn.id32", id32, INTERNAL, "number of the stream (%rt)"),
-	{ .name = "unique-id", .out = SMP_STR, .need = SMP_NEED_INTERNAL, .fetch = fetch_unique_id,
+	{ .name = "unique-id", .out = SMP_STR, .need = SMP_NEED_CONFIG, .fetch = fetch_unique_id,
 	  .help = "the unique-id of the request (%ID)" },
 	{ .name = "http_first_req", .out = SMP_BOOL, .need = SMP_NEED_TXN, .fetch = fetch_first_req,
 	  .help = "is it the first request of its connection" },
@@ -333,10 +344,10 @@ static const struct fetch_kw txn_fetches[] = {
 	  .min_args = 1, .fetch = fetch_capture_req, .help = "captured request header by its slot" },
 	{ .name = "capture.res.hdr", .out = SMP_STR, .need = SMP_NEED_HTTP_RES_KEPT, .args = { ARG_UINT },
 	  .min_args = 1, .fetch = fetch_capture_res, .help = "captured response header by its slot" },
-	INT("so_id", so_id, L4_CLIENT, "number of the listener"),
-	{ .name = "so_name", .out = SMP_STR, .need = SMP_NEED_L4_CLIENT, .fetch = fetch_so_name,
+	INT("so_id", so_id, FRONTEND, "number of the listener"),
+	{ .name = "so_name", .out = SMP_STR, .need = SMP_NEED_FRONTEND, .fetch = fetch_so_name,
 	  .help = "name of the listener" },
-	INT("dst_conn", dst_conn, L4_CLIENT, "connections open on the same listener, this one included"),
+	INT("dst_conn", dst_conn, FRONTEND, "connections open on the same listener, this one included"),
 };
 /* clang-format on */
 LB_REGISTER_FETCH(txn_fetches);
