@@ -532,6 +532,28 @@ static void h1_drain(struct conn *conn)
 		task_wake(this_loop(), &c->task);
 }
 
+/* What is malformed ends the connection: there is one at most. */
+static bool h1_fact(const struct conn *conn, enum mux_fact fact, int64_t *out)
+{
+	const struct h1c *c = conn->mux_ctx;
+	const struct h1s *s = c ? c->s : NULL;
+
+	switch (fact) {
+	case MUX_FACT_STREAMS: *out = s != NULL; break;
+	case MUX_FACT_STREAMS_MAX: *out = 1; break;
+	case MUX_FACT_GLITCHES: *out = s && (s->ep.flags & EP_F_BAD_MSG); break;
+	default: return false;
+	}
+	return true;
+}
+
+/* Requests are counted as they begin on the client's side, as they end on the server's. */
+static bool h1_ep_fact(const struct endpoint *ep, enum ep_fact fact, int64_t *out)
+{
+	*out = (int64_t)ep->conn->n_requests + ep->conn->is_server_side;
+	return fact == EP_FACT_ID;
+}
+
 static const struct ep_ops h1_ep_ops = {
 	.name = "h1",
 	.send_raw = h1_send_raw,
@@ -542,6 +564,7 @@ static const struct ep_ops h1_ep_ops = {
 	.next_head = h1_next_head,
 	.splice_in = h1_splice_in,
 	.splice_out = h1_splice_out,
+	.fact = h1_ep_fact,
 };
 
 static const struct mux_ops h1_mux_ops = {
@@ -554,5 +577,6 @@ static const struct mux_ops h1_mux_ops = {
 	.attach = h1_attach,
 	.drain = h1_drain,
 	.release = h1_release,
+	.fact = h1_fact,
 };
 LB_REGISTER_MUX(h1_mux_ops);

@@ -181,28 +181,33 @@ bool conn_is_dead(struct conn *c)
 /* clang-format off */
 static const struct conn_failure { /* numbers and texts that tools know from the manual */
 	int number;
-	const char *text;
+	const char *name, *text;
 } failures[] = {
-	[CONN_E_NONE]		 = { 0, "Success" },
-	[CONN_E_SYS]		 = { 6, "General socket error" },
-	[CONN_E_TIMEOUT]	 = { 6, "General socket error" },
-	[CONN_E_REFUSED]	 = { 6, "General socket error" },
-	[CONN_E_RESET]		 = { 6, "General socket error" },
-	[CONN_E_NO_PORT]	 = { 7, "Source port range exhausted" },
-	[CONN_E_PROXY_CLOSED]	 = { 11, "Connection closed while waiting for PROXY protocol header" },
-	[CONN_E_PROXY_BROKEN]	 = { 12, "Connection error while waiting for PROXY protocol header" },
-	[CONN_E_PROXY_TIMEOUT]	 = { 13, "Timeout while waiting for PROXY protocol header" },
-	[CONN_E_PROXY_CUT]	 = { 14, "Truncated PROXY protocol header received" },
-	[CONN_E_PROXY_NONE]	 = { 15, "Received something which does not look like a PROXY protocol header" },
-	[CONN_E_PROXY_PROTO]	 = { 16, "Received an invalid PROXY protocol header" },
-	[CONN_E_PROXY_UNHANDLED] = { 17, "Received an unhandled protocol in the PROXY protocol header" },
-	[CONN_E_CIP]		 = { 22, "Received an invalid NetScaler Client IP magic number" },
-	[CONN_E_SOCKS]		 = { 41, "SOCKS4 Proxy deny the request" },
-	[CONN_E_TLS]		 = { 34, "SSL handshake failure" },
-	[CONN_E_ALLOC]		 = { 4, "Out of system buffers" },
-	[CONN_E_FD_LIMIT]	 = { 2, "Too many sockets on the process" },
+	[CONN_E_NONE]		 = { 0, "NONE", "Success" },
+	[CONN_E_SYS]		 = { 6, "SOCK_ERR", "General socket error" },
+	[CONN_E_TIMEOUT]	 = { 6, "SOCK_ERR", "General socket error" },
+	[CONN_E_REFUSED]	 = { 6, "SOCK_ERR", "General socket error" },
+	[CONN_E_RESET]		 = { 6, "SOCK_ERR", "General socket error" },
+	[CONN_E_NO_PORT]	 = { 7, "PORT_RANGE", "Source port range exhausted" },
+	[CONN_E_PROXY_CLOSED]	 = { 11, "PRX_EMPTY", "Connection closed while waiting for PROXY protocol header" },
+	[CONN_E_PROXY_BROKEN]	 = { 12, "PRX_ABORT", "Connection error while waiting for PROXY protocol header" },
+	[CONN_E_PROXY_TIMEOUT]	 = { 13, "PRX_TIMEOUT", "Timeout while waiting for PROXY protocol header" },
+	[CONN_E_PROXY_CUT]	 = { 14, "PRX_TRUNCATED", "Truncated PROXY protocol header received" },
+	[CONN_E_PROXY_NONE]	 = { 15, "PRX_NOT_HDR", "Received something which does not look like a PROXY protocol header" },
+	[CONN_E_PROXY_PROTO]	 = { 16, "PRX_BAD_HDR", "Received an invalid PROXY protocol header" },
+	[CONN_E_PROXY_UNHANDLED] = { 17, "PRX_BAD_PROTO", "Received an unhandled protocol in the PROXY protocol header" },
+	[CONN_E_CIP]		 = { 22, "CIP_BAD_MAGIC", "Received an invalid NetScaler Client IP magic number" },
+	[CONN_E_SOCKS]		 = { 41, "SOCKS4_DENY", "SOCKS4 Proxy deny the request" },
+	[CONN_E_TLS]		 = { 34, "SSL_HANDSHAKE", "SSL handshake failure" },
+	[CONN_E_ALLOC]		 = { 4, "SYS_MEMLIM", "Out of system buffers" },
+	[CONN_E_FD_LIMIT]	 = { 2, "PROC_FDLIM", "Too many sockets on the process" },
 };
 /* clang-format on */
+
+const char *conn_err_name(enum conn_err e)
+{
+	return failures[e].name;
+}
 
 const char *conn_err_text(enum conn_err e)
 {

@@ -191,29 +191,49 @@ static bool fetch_tlv(const struct arg *args, struct smp_env *env, struct sample
 
 /* --- failures --- */
 
-static bool give_failure(const struct conn *c, bool as_text, struct sample *smp)
+static bool give_failure_number(const struct conn *c, struct sample *smp)
 {
 	if (!c)
 		return false;
-	smp->type = as_text ? SMP_STR : SMP_SINT;
+	smp->type = SMP_SINT;
 	smp->sint = conn_err_number(c->error);
-	if (as_text)
-		smp->str = slice_of(conn_err_text(c->error));
+	return true;
+}
+
+static bool give_failure_text(
+	const struct conn *c, const char *(*text)(enum conn_err e), struct sample *smp)
+{
+	if (!c)
+		return false;
+	smp->type = SMP_STR;
+	smp->str = slice_of(text(c->error));
 	smp->flags |= SMP_F_CONST;
 	return true;
 }
 
-#define FAILURE_FETCH(name, side, as_text)                                                   \
+static bool give_failure_name(const struct conn *c, struct sample *smp)
+{
+	return give_failure_text(c, conn_err_name, smp);
+}
+
+static bool give_failure_str(const struct conn *c, struct sample *smp)
+{
+	return give_failure_text(c, conn_err_text, smp);
+}
+
+#define FAILURE_FETCH(name, side, give)                                                      \
 	static bool fetch_##name(                                                            \
 		const struct arg *args, struct smp_env *env, struct sample *smp, void *priv) \
 	{                                                                                    \
-		return give_failure(env->side, as_text, smp);                                \
+		return give(env->side, smp);                                                 \
 	}
 
-FAILURE_FETCH(fc_err, fc, false)
-FAILURE_FETCH(fc_err_str, fc, true)
-FAILURE_FETCH(bc_err, bc, false)
-FAILURE_FETCH(bc_err_str, bc, true)
+FAILURE_FETCH(fc_err, fc, give_failure_number)
+FAILURE_FETCH(fc_err_name, fc, give_failure_name)
+FAILURE_FETCH(fc_err_str, fc, give_failure_str)
+FAILURE_FETCH(bc_err, bc, give_failure_number)
+FAILURE_FETCH(bc_err_name, bc, give_failure_name)
+FAILURE_FETCH(bc_err_str, bc, give_failure_str)
 
 static bool fetch_bc_reused(
 	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
@@ -288,6 +308,7 @@ static const struct fetch_kw addr_fetches[] = {
 	SERVER("bc_dst", SMP_ADDR, fetch_bc_dst, "address of the server connected to"),
 	SERVER("bc_dst_port", SMP_SINT, fetch_bc_dst_port, "port of the server connected to"),
 	SERVER("bc_err", SMP_SINT, fetch_bc_err, "why the server connection failed, as a number; 0: it did not"),
+	SERVER("bc_err_name", SMP_STR, fetch_bc_err_name, "the same in one word, such as SOCK_ERR"),
 	SERVER("bc_err_str", SMP_STR, fetch_bc_err_str, "why the server connection failed"),
 	SERVER("bc_reused", SMP_BOOL, fetch_bc_reused, "whether the server connection has carried a request before"),
 	MEASURED("bc_rtt", fetch_bc_rtt, "round trip time to the server, in ms or the unit given (ms, us)"),
@@ -301,6 +322,7 @@ static const struct fetch_kw addr_fetches[] = {
 	CLIENT("fc_dst_is_local", SMP_BOOL, fetch_fc_dst_is_local, "whether that address is this machine's"),
 	CLIENT("fc_dst_port", SMP_SINT, fetch_fc_dst_port, "port the client connected to"),
 	CLIENT("fc_err", SMP_SINT, fetch_fc_err, "why the client connection failed, as a number; 0: it did not"),
+	CLIENT("fc_err_name", SMP_STR, fetch_fc_err_name, "the same in one word, such as SOCK_ERR"),
 	CLIENT("fc_err_str", SMP_STR, fetch_fc_err_str, "why the client connection failed"),
 	MEASURED("fc_fackets", fetch_fc_fackets, "forward acknowledgements as the kernel counts"),
 	MEASURED("fc_lost", fetch_fc_lost, "packets to the client that the kernel thinks lost"),

@@ -276,6 +276,13 @@ static void raw_release(struct conn *conn)
 	pool_free(&rawc_pool, r);
 }
 
+/* One session for the life of the connection. */
+static bool raw_fact(const struct conn *conn, enum mux_fact fact, int64_t *out)
+{
+	*out = fact != MUX_FACT_GLITCHES;
+	return true;
+}
+
 static const struct mux_ops raw_mux_ops = {
 	.name = "raw",
 	.sides = MUX_FE | MUX_BE,
@@ -284,5 +291,6 @@ static const struct mux_ops raw_mux_ops = {
 	.attach = raw_attach,
 	.drain = raw_drain,
 	.release = raw_release,
+	.fact = raw_fact,
 };
 LB_REGISTER_MUX(raw_mux_ops);

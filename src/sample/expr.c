@@ -90,7 +90,7 @@ static int refuse_place(const struct builder *b, size_t at, size_t len)
 
 static int unknown_fetch(const struct builder *b, struct slice name, size_t at)
 {
-	const char *near;
+	const char *near, *why;
 
 	if (!name.len)
 		return place_error(
@@ -99,6 +99,10 @@ static int unknown_fetch(const struct builder *b, struct slice name, size_t at)
 		return place_error(&b->pl, at, name.len,
 			"'" SLICE_FMT "' is a converter: it must follow a fetch and a comma",
 			SLICE_ARG(name));
+	why = fetch_refusal(name);
+	if (why)
+		return place_error(&b->pl, at, name.len,
+			"the fetch '" SLICE_FMT "' cannot be used: %s", SLICE_ARG(name), why);
 	near = fetch_nearest(name);
 	if (near)
 		return place_error(&b->pl, at, name.len,

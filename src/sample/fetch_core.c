@@ -179,6 +179,30 @@ static bool fetch_act_conn(
 	return true;
 }
 
+/* Threads are in one group. */
+static int64_t busy_of(const struct thread *t)
+{
+	return 100 - (int64_t)atomic_load_explicit(&t->loop.idle_pct, memory_order_relaxed);
+}
+
+static bool fetch_busy_thread(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+{
+	smp_set_int(smp, busy_of(lb_thread));
+	return true;
+}
+
+static bool fetch_busy_process(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+{
+	int64_t sum = 0;
+
+	for (unsigned i = 0; i < lb_n_workers; i++)
+		sum += busy_of(&lb_threads[i]);
+	smp_set_int(smp, lb_n_workers ? sum / lb_n_workers : 0);
+	return true;
+}
+
 static bool fetch_wait_end(
 	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
@@ -321,6 +345,12 @@ static const struct fetch_kw core_fetches[] = {
 	  .check = check_bin, .fetch = fetch_bin, .help = "the bytes given in hexadecimal" },
 	{ .name = "bool", .out = SMP_BOOL, .need = SMP_NEED_CONFIG, .args = { ARG_STR }, .min_args = 1,
 	  .check = check_bool, .fetch = fetch_bool, .help = "the boolean given: true, false, 1 or 0" },
+	{ .name = "cpu_usage_grp", .out = SMP_SINT, .need = SMP_NEED_INTERNAL, .fetch = fetch_busy_process,
+	  .help = "how busy the workers were over the last second, in percent: there is one group" },
+	{ .name = "cpu_usage_proc", .out = SMP_SINT, .need = SMP_NEED_INTERNAL, .fetch = fetch_busy_process,
+	  .help = "how busy the workers were over the last second, in percent" },
+	{ .name = "cpu_usage_thr", .out = SMP_SINT, .need = SMP_NEED_INTERNAL, .fetch = fetch_busy_thread,
+	  .help = "how busy this thread was over the last second, in percent" },
 	{ .name = "date", .out = SMP_SINT, .need = SMP_NEED_CONFIG, .args = { ARG_SINT, ARG_STR },
 	  .check = check_date, .fetch = fetch_date,
 	  .help = "time since 1970 plus an offset, in seconds or the unit given (s, ms, us)" },
@@ -351,6 +381,8 @@ static const struct fetch_kw core_fetches[] = {
 	  .fetch = fetch_str, .help = "the string given" },
 	{ .name = "thread", .out = SMP_SINT, .need = SMP_NEED_CONFIG, .fetch = fetch_thread,
 	  .help = "number of the current thread, from 0" },
+	{ .name = "tgroup", .out = SMP_SINT, .need = SMP_NEED_CONFIG, .fetch = fetch_one,
+	  .help = "number of the current thread's group: always 1" },
 	{ .name = "uptime", .out = SMP_SINT, .need = SMP_NEED_CONFIG, .fetch = fetch_uptime,
 	  .help = "seconds since the process was started" },
 	{ .name = "uuid", .out = SMP_STR, .need = SMP_NEED_CONFIG, .args = { ARG_SINT },

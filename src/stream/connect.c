@@ -448,6 +448,7 @@ static void drop_connection(struct stream *s, enum ep_detach how)
 		return;
 	s->server_in += ep->wire_in;
 	s->server_out += ep->wire_out;
+	s->server_flags = ep->flags;
 	if (s->res == ep->msg)
 		s->res = s->env.res = s->own_res;
 	ep->strm = NULL;

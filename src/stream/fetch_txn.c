@@ -99,8 +99,7 @@ FETCH(Tt)
 	struct log_times lt;
 
 	if (!env->strm)
-		return env->sess &&
-		       give_int(smp, (now_us() - env->sess->accept_mono_us) / 1000);
+		return env->sess && give_int(smp, (now_us() - env->sess->accept_mono_us) / 1000);
 	stream_times_log(env->strm, &lt);
 	return give_int(smp, lt.Tt);
 }
@@ -144,6 +143,11 @@ FETCH(status)
 	unsigned status = !s ? 0 : s->status ? s->status : s->res ? s->res->status : 0;
 
 	return status && give_int(smp, status);
+}
+
+FETCH(server_status)
+{
+	return env->strm && env->strm->server_status && give_int(smp, env->strm->server_status);
 }
 
 FETCH(term_state)
@@ -238,6 +242,79 @@ FETCH(connect_timeout)
 		s->cur_timeout_connect_ms ? s->cur_timeout_connect_ms : s->be->timeout_connect);
 }
 
+FETCH(queue_timeout)
+{
+	const struct stream *s = env->strm;
+
+	if (!s || !s->be)
+		return false;
+	return give_int(smp, s->timeout_queue_ms ? s->timeout_queue_ms : s->cur_timeout_connect_ms);
+}
+
+FETCH(tarpit_timeout)
+{
+	return env->strm && give_int(smp, stream_tarpit_ms(env->strm));
+}
+
+FETCH(max_retries)
+{
+	return env->strm && env->strm->be && give_int(smp, env->strm->max_retries);
+}
+
+FETCH(prio_class)
+{
+	return env->strm && give_int(smp, env->strm->prio_class);
+}
+
+FETCH(prio_offset)
+{
+	return env->strm && give_int(smp, env->strm->prio_offset_ms);
+}
+
+/* --- rules --- */
+
+/* "lb.cfg:12" */
+static bool give_place(struct sample *smp, const struct rule *r)
+{
+	struct strbuf text;
+	size_t max;
+	char *area;
+
+	if (!r)
+		return false;
+	max = strlen(r->line->file->name) + 16;
+	area = scratch_alloc(max);
+	if (!area)
+		return false;
+	text = strbuf_fixed(area, max);
+	strbuf_printf(&text, "%s:%u", r->line->file->name, r->line->number);
+	return give_str(smp, slice_make(area, text.len));
+}
+
+FETCH(last_entity)
+{
+	return env->strm && give_place(smp, env->strm->last_rule);
+}
+
+FETCH(waiting_entity)
+{
+	return env->strm && give_place(smp, env->strm->waiting_rule);
+}
+
+FETCH(last_rule_file)
+{
+	const struct rule *r = env->strm ? env->strm->last_rule : NULL;
+
+	return r && give_str(smp, slice_of(r->line->file->name));
+}
+
+FETCH(last_rule_line)
+{
+	const struct rule *r = env->strm ? env->strm->last_rule : NULL;
+
+	return r && give_int(smp, r->line->number);
+}
+
 /* --- captures --- */
 
 static bool give_capture(
@@ -296,6 +373,12 @@ FETCH(dst_conn)
 		.help = text                                                              \
 	}
 
+#define STR(n, f, text)                                                                   \
+	{                                                                                 \
+		.name = n, .out = SMP_STR, .need = SMP_NEED_INTERNAL, .fetch = fetch_##f, \
+		.help = text                                                              \
+	}
+
 /* clang-format off */
 static const struct fetch_kw txn_fetches[] = {
 	{ .name = "accept_date", .out = SMP_SINT, .need = SMP_NEED_L4_CLIENT, .args = { ARG_STR },
@@ -340,6 +423,16 @@ static const struct fetch_kw txn_fetches[] = {
 	INT("cur_server_timeout", server_timeout, BACKEND, "ms of 'timeout server' in force"),
 	INT("cur_tunnel_timeout", tunnel_timeout, BACKEND, "ms of 'timeout tunnel' in force"),
 	INT("cur_connect_timeout", connect_timeout, BACKEND, "ms of 'timeout connect' in force"),
+	INT("cur_queue_timeout", queue_timeout, BACKEND, "ms of 'timeout queue' in force"),
+	INT("cur_tarpit_timeout", tarpit_timeout, L4_CLIENT, "ms of 'timeout tarpit' in force"),
+	INT("cur_max_retries", max_retries, BACKEND, "retries in force"),
+	INT("prio_class", prio_class, INTERNAL, "what set-priority-class set, or 0"),
+	INT("prio_offset", prio_offset, INTERNAL, "what set-priority-offset set, in ms, or 0"),
+	INT("server_status", server_status, L4_SERVER, "status that the server sent, whatever rules made of it"),
+	STR("last_entity", last_entity, "file and line of the last rule that ended the evaluation of its list"),
+	STR("last_rule_file", last_rule_file, "file of that rule"),
+	INT("last_rule_line", last_rule_line, INTERNAL, "line of that rule"),
+	STR("waiting_entity", waiting_entity, "file and line of the rule that waits for something, or did at the end"),
 	{ .name = "capture.req.hdr", .out = SMP_STR, .need = SMP_NEED_TXN, .args = { ARG_UINT },
 	  .min_args = 1, .fetch = fetch_capture_req, .help = "captured request header by its slot" },
 	{ .name = "capture.res.hdr", .out = SMP_STR, .need = SMP_NEED_HTTP_RES_KEPT, .args = { ARG_UINT },

@@ -25,14 +25,19 @@ static enum step close_rejected(struct stream *s)
 	return go(s, SP_DONE);
 }
 
-static enum step begin_tarpit(struct stream *s)
+uint32_t stream_tarpit_ms(const struct stream *s)
 {
 	const struct proxy *px = s->be ? s->be : s->fe;
-	uint32_t ms = s->run.delay_ms         ? s->run.delay_ms
-		      : s->timeout_tarpit_ms  ? s->timeout_tarpit_ms
-		      : px->timeout_tarpit    ? px->timeout_tarpit
-		      : s->fe->timeout_tarpit ? s->fe->timeout_tarpit
-					      : px->timeout_connect;
+
+	return s->timeout_tarpit_ms    ? s->timeout_tarpit_ms
+	       : px->timeout_tarpit    ? px->timeout_tarpit
+	       : s->fe->timeout_tarpit ? s->fe->timeout_tarpit
+				       : px->timeout_connect;
+}
+
+static enum step begin_tarpit(struct stream *s)
+{
+	uint32_t ms = s->run.delay_ms ? s->run.delay_ms : stream_tarpit_ms(s);
 
 	stream_set_end(s, END_DENIED, FIN_TARPIT);
 	s->reply = s->run.reply;
@@ -95,6 +100,7 @@ static enum step run_list(
 		if (!s->is_in_list)
 			s->run = (struct rule_run){ 0 };
 		v = rules_run(list, &s->env, &s->run);
+		stream_note_rule(s, list, &s->run, v);
 		/* When a condition waits for bytes, all rules see those that come. */
 		s->is_in_list = v == RULE_YIELD && s->run.has_started_wait;
 	}

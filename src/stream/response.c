@@ -66,6 +66,7 @@ static enum verdict run_list(struct stream *s, const struct rules *list, const s
 	if (!s->is_in_list)
 		s->run = (struct rule_run){ 0 };
 	v = rules_run(list, &s->env, &s->run);
+	stream_note_rule(s, list, &s->run, v);
 	/* When a condition waits for bytes, all rules see those that come. */
 	s->is_in_list = v == RULE_YIELD && s->run.has_started_wait;
 	count_rewrites(s, s->run.n_failed_rewrites);
@@ -127,12 +128,15 @@ int stream_after_response(struct stream *s, struct http_msg *res)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct proxy *px = pxs[i];
 		struct rule_run run = { 0 };
+		enum verdict v;
 
 		if (!px || (i == 1 && s->fe == s->be) || !px->http_after_res.n)
 			continue;
 		s->env.px = px;
 		s->env.is_response = true;
-		if (rules_run(&px->http_after_res, &s->env, &run) == RULE_ERROR)
+		v = rules_run(&px->http_after_res, &s->env, &run);
+		stream_note_rule(s, &px->http_after_res, &run, v);
+		if (v == RULE_ERROR)
 			return -EINVAL;
 		count_rewrites(s, run.n_failed_rewrites);
 	}
@@ -189,7 +193,7 @@ static void note_response(struct stream *s, struct http_msg *m)
 	s->res = s->env.res = m;
 	m->arena = &s->arena;
 	s->t.data = stream_elapsed_ms(s);
-	s->status = m->status;
+	s->status = s->server_status = m->status;
 	s->server_ms = s->server_in_ms = now_ms();
 	if (m->status == 401 || m->status == 407)
 		note_login(s, m);

@@ -440,6 +440,9 @@ void stream_run(struct stream *s)
 	LB_ASSERT(s->magic == STREAM_MAGIC);
 	s->is_running = true;
 	lb_thread->running = s;
+	s->n_calls++;
+	if (LB_UNLIKELY(atomic_load_explicit(&stream_is_measured, memory_order_relaxed)))
+		stream_call_begin(s);
 	while (s->phase != SP_DONE && phases[s->phase](s) == STEP_NEXT)
 		;
 	lb_thread->running = NULL;
@@ -455,6 +458,8 @@ void stream_run(struct stream *s)
 	note_writes(s);
 	note_body_wait(s);
 	arm_timer(s);
+	if (LB_UNLIKELY(s->call_ns))
+		stream_call_end(s);
 }
 
 static void timer_fired(struct timer *t)

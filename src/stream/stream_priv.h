@@ -46,6 +46,21 @@ static inline enum step go(struct stream *s, enum stream_phase p)
 	return STEP_NEXT;
 }
 
+/* What a list of rules came to, for fetches: which rule ended it, which one waits. */
+static inline void stream_note_rule(
+	struct stream *s, const struct rules *list, const struct rule_run *run, enum verdict v)
+{
+	s->waiting_rule = v == RULE_YIELD ? list->v[run->pos] : NULL;
+	if (run->last)
+		s->last_rule = run->last;
+}
+
+/* Does any expression ask how long the calls of stream_run() take? Set while a configuration is
+ * read. */
+extern _Atomic bool stream_is_measured;
+void stream_call_begin(struct stream *s);
+void stream_call_end(struct stream *s);
+
 /* Notes who ended it and where; the first word counts. */
 void stream_set_end(struct stream *s, enum stream_end end, enum stream_fin fin);
 int32_t stream_elapsed_ms(const struct stream *s);
@@ -62,6 +77,7 @@ enum step phase_req_switch(struct stream *s);
 enum step phase_req_be_rules(struct stream *s);
 enum step phase_req_body_wait(struct stream *s);
 enum step phase_tarpit(struct stream *s);
+uint32_t stream_tarpit_ms(const struct stream *s); /* how long a tarpit would last */
 /* What a rule list's verdict means for the stream; @on: the phase after a list that let it pass */
 enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on);
 void stream_set_backend(struct stream *s, const struct proxy *be);

@@ -120,6 +120,7 @@ void conn_silent_drop(struct conn *c, unsigned rst_ttl);
 int conn_fail(struct conn *c, int err);
 bool conn_is_dead(struct conn *c); /* idle one: has the peer closed or sent something? peeks */
 /* As in HAProxy's logs and fc_err, which tools know. */
+const char *conn_err_name(enum conn_err e); /* "SOCK_ERR" */
 const char *conn_err_text(enum conn_err e);
 int conn_err_number(enum conn_err e);
 

@@ -44,6 +44,17 @@ enum ep_detach {
 #define EP_SEND_END  1 /* what is in the queue ends the message or the direction */
 #define EP_SEND_MORE 2 /* more follows at once */
 
+/* What a mux can tell of a connection, and of an exchange on it. Fetches give it. */
+enum mux_fact {
+	MUX_FACT_STREAMS,     /* exchanges in progress */
+	MUX_FACT_STREAMS_MAX, /* how many can be */
+	MUX_FACT_GLITCHES     /* malformed messages and oddities of the peer so far */
+};
+enum ep_fact {
+	EP_FACT_ID,      /* of the exchange, among those of its connection */
+	EP_FACT_RST_CODE /* with which the peer reset it; not of muxes that have no such thing */
+};
+
 struct ep_ops {
 	const char *name;
 	/* Queues a head (request on the server side, response on the client side; 1xx too). 0 or
@@ -64,6 +75,7 @@ struct ep_ops {
 	/* Splicing; NULL where impossible. Both like their conn_ counterparts. */
 	ssize_t (*splice_in)(struct endpoint *ep, struct pipe *p, size_t max);
 	ssize_t (*splice_out)(struct endpoint *ep, struct pipe *p);
+	bool (*fact)(const struct endpoint *ep, enum ep_fact fact, int64_t *out);
 };
 
 struct endpoint {
@@ -111,6 +123,7 @@ struct mux_ops {
 	void (*drain)(struct conn *c);
 	/* Free what it keeps for the connection; called by conn_free(). */
 	void (*release)(struct conn *c);
+	bool (*fact)(const struct conn *c, enum mux_fact fact, int64_t *out);
 };
 #define MUX_FE 1
 #define MUX_BE 2

@@ -142,8 +142,16 @@ struct stream {
 	uint8_t end; /* enum stream_end */
 	uint8_t fin; /* enum stream_fin */
 	bool is_http, is_tunnel, is_redispatched, is_monitor, is_logged, is_final_res;
-	uint8_t log_level; /* 0: the default; else level + 1; 255: silent */
-	uint16_t status;   /* sent to the client; 0: none */
+	uint8_t log_level;      /* 0: the default; else level + 1; 255: silent */
+	uint16_t status;        /* sent to the client; 0: none */
+	uint16_t server_status; /* received from the server, whatever became of it; 0: none */
+	uint32_t server_flags;  /* EP_F_* of the last server connection that was let go of */
+	/* the rule that ended a list last; the one that waits for something; NULL: none */
+	const struct rule *last_rule, *waiting_rule;
+	uint32_t n_calls; /* of stream_run() */
+	int64_t call_ns;  /* when the one under way began, once times are asked for */
+	uint64_t cpu_ns;  /* what those before took */
+	uint64_t lat_ns;  /* what they had to wait for their turn */
 	uint32_t n_retries;
 	struct stream_times t;
 	uint64_t bytes_in, bytes_out;   /* as %U and %B count: the client's side */
