@@ -170,6 +170,7 @@ PROCESS_VALUE(accept_emfile)
 PROCESS_VALUE(accept_errors)
 PROCESS_VALUE(dropped_logs)
 PROCESS_VALUE(regex_limits)
+PROCESS_VALUE(map_changes_refused)
 PROCESS_VALUE(vars_refused)
 
 /* Per worker: "loops: <sum> [ <first> <second> ... ]" */
@@ -193,6 +194,7 @@ static const struct {
 	{ "accept_errors", value_accept_errors },
 	{ "dropped_logs", value_dropped_logs },
 	{ "regex_limits", value_regex_limits },
+	{ "map_changes_refused", value_map_changes_refused },
 	{ "vars_refused", value_vars_refused },
 };
 

@@ -115,6 +115,7 @@ struct sample_load *sample_load(struct cfg_parser *p)
 		}
 		list_init(&p->sample_load->pending);
 		list_init(&p->sample_load->acl_calls);
+		list_init(&p->sample_load->targets);
 	}
 	return p->sample_load;
 }
@@ -465,6 +466,8 @@ int exprs_resolve(struct cfg_parser *p)
 	if (!load)
 		return 0;
 	r = acl_calls_resolve(p);
+	if (pat_targets_resolve(p) != 0)
+		r = -1;
 	list_for_each_safe(pa, tmp, &load->pending, node) {
 		list_del(&pa->node);
 		if (resolve_one(p, pa) != 0)

@@ -642,3 +642,76 @@ struct pat_view *pat_load_inline(
 		p->line && p->line->file ? p->line->file->name : "", p->line ? p->line->number : 0);
 	return v;
 }
+
+/* --- lists that rules change --- */
+
+struct pat_target *pat_target_new(
+	struct cfg_parser *p, const struct cfg_word *w, uint32_t off, uint32_t len, unsigned use)
+{
+	struct sample_load *load = sample_load(p);
+	struct pat_target *t = load ? ARENA_NEW(p->arena, struct pat_target) : NULL;
+	struct place pl = { p, w, 0, slice_make(w->str, w->len), SMP_W_CONFIG };
+
+	if (!load)
+		return NULL;
+	if (t)
+		t->name = arena_strndup(p->arena, w->str + off, len);
+	if (!t || !t->name) {
+		out_of_memory(p);
+		return NULL;
+	}
+	t->word = place_word(&pl, off, len);
+	t->line = p->line;
+	t->use = use;
+	list_append(&load->targets, &t->node);
+	return t->word ? t : NULL;
+}
+
+/* How quickly it tells whether a text is there. */
+static unsigned quickness(const struct pat_view *v)
+{
+	switch (v->kind.match) {
+	case PAT_STR: return 3;
+	case PAT_BEG:
+	case PAT_END:
+	case PAT_DIR:
+	case PAT_DOM:
+	case PAT_IP: return 2;
+	default: return 1;
+	}
+}
+
+static int resolve_target(struct cfg_parser *p, struct pat_target *t)
+{
+	const char *name = strncmp(t->name, "file@", 5) == 0 ? t->name + 5 : t->name;
+	struct pat_gen *g = gen_find(p->arena);
+	struct pat_use *u = g ? use_find(g, name) : NULL;
+
+	if (!u || !u->n_views)
+		return cfg_error_line(p, t->line, t->word,
+			"no ACL and no map uses '%s', so nothing would see the change", t->name);
+	if ((t->use & PAT_TARGET_VALUES) && !u->ref->is_map)
+		return cfg_error_line(
+			p, t->line, t->word, "'%s' is a list of patterns without values", t->name);
+	if ((t->use & PAT_TARGET_NO_VALUES) && u->ref->is_map)
+		return cfg_error_line(p, t->line, t->word,
+			"'%s' is a map, whose entries need values: use set-map", t->name);
+	t->ref = u->ref;
+	t->view = u->views[0];
+	for (unsigned i = 1; i < u->n_views; i++)
+		if (quickness(u->views[i]) > quickness(t->view))
+			t->view = u->views[i];
+	return 0;
+}
+
+int pat_targets_resolve(struct cfg_parser *p)
+{
+	struct pat_target *t;
+	int r = 0;
+
+	list_for_each(t, &p->sample_load->targets, node)
+		if (resolve_target(p, t) != 0)
+			r = -1;
+	list_init(&p->sample_load->targets);
+	return r;
+}

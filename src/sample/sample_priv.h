@@ -32,6 +32,7 @@ int out_of_memory(struct cfg_parser *p); /* reports; -1 */
 struct sample_load {
 	struct list pending;   /* struct pending_arg */
 	struct list acl_calls; /* struct acl_call */
+	struct list targets;   /* struct pat_target */
 };
 struct sample_load *sample_load(struct cfg_parser *p); /* NULL: no memory (reported) */
 
@@ -149,6 +150,7 @@ struct pat_spec {
 /* The list named by @w: a file, virt@NAME, opt@FILE, file@FILE. NULL: reported. */
 struct pat_view *pat_load_file(
 	struct cfg_parser *p, const struct cfg_word *w, const struct pat_spec *spec);
+int pat_targets_resolve(struct cfg_parser *p); /* 0 or -1 */
 struct pat_inline {
 	enum pat_match match;
 	bool icase;

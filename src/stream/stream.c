@@ -689,6 +689,7 @@ static void stream_free(struct stream *s)
 	struct endpoint *client = s->client;
 	enum ep_detach how;
 
+	rule_call_abandon(&s->env);
 	stream_account_end(s);
 	stream_log(s);
 	how = client_detach(s);
@@ -772,10 +773,17 @@ static void capture_store(struct smp_env *env, uint32_t id, bool is_response, st
 	(*slots)[id] = arena_slice(&s->arena, v);
 }
 
+/* A rule has what it waited for. */
+static void wake(struct smp_env *env)
+{
+	task_wake(this_loop(), &env->strm->task);
+}
+
 void stream_hooks_init(void)
 {
 	rules_upper.capture_new = proxy_capture_new;
 	rules_upper.capture_store = capture_store;
+	rules_upper.wake = wake;
 }
 
 void stream_layer_init(void)

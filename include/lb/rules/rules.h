@@ -63,10 +63,12 @@ struct rule_run { /* where a list stands; kept by the stream across yields; zero
 typedef enum verdict (*rule_exec_fn)(
 	const struct rule *r, struct smp_env *env, struct rule_run *run);
 
+struct rule_call;
 struct rule {
 	rule_exec_fn exec;
-	void *arg;             /* the action's compiled form */
-	struct acl_cond *cond; /* NULL: always */
+	void (*abandon)(struct rule_call *call); /* of rules that wait with a rule_call */
+	void *arg;                               /* the action's compiled form */
+	struct acl_cond *cond;                   /* NULL: always */
 	const struct action_kw *kw;
 	const struct cfg_line *line;
 	enum ruleset set;
@@ -128,6 +130,26 @@ static inline enum verdict rule_rewrite_failed(struct rule_run *run)
 	return run->is_lax ? RULE_CONTINUE : RULE_ERROR;
 }
 
+/*
+ * What a rule that has yielded waits for, an answer of another thread: the rule puts it into
+ * env->call, the one who brings the answer sets is_done and wakes the stream. It is embedded in
+ * something of the rule's own, which frees it.
+ */
+struct rule_call {
+	const struct rule *rule;
+	struct smp_env *env; /* NULL: nobody waits any more */
+	bool is_done;
+};
+/* The stream ends, or has left the list by another way: it will not ask for the answer. */
+static inline void rule_call_abandon(struct smp_env *env)
+{
+	struct rule_call *call = env->call;
+
+	env->call = NULL;
+	if (LB_UNLIKELY(call != NULL))
+		call->rule->abandon(call);
+}
+
 /* What actions ask of the layers above; filled in at start-up, before a configuration is read. */
 struct rules_upper {
 	/* A capture slot of @len bytes in the section being parsed: its number, or -1 (reported at
@@ -135,6 +157,8 @@ struct rules_upper {
 	int (*capture_new)(struct cfg_parser *p, const struct cfg_word *w, uint32_t len);
 	/* Copies @s into slot @id of the running stream; what does not exist or fit is left out. */
 	void (*capture_store)(struct smp_env *env, uint32_t id, bool is_response, struct slice s);
+	/* Runs the stream of @env again, whose rule has yielded. Thread: its worker. */
+	void (*wake)(struct smp_env *env);
 };
 extern struct rules_upper rules_upper;
 

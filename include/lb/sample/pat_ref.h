@@ -114,6 +114,24 @@ bool pat_view_find(const struct pat_view *v, struct sample *smp, struct pat_hit 
 int pat_view_find_regex(const struct pat_view *v, struct slice subject, struct slice *value_out,
 	struct slice *caps_out, int max);
 
+/* --- lists that rules change --- */
+
+/* Resolved when the configuration is complete: some ACL or map must use the list. */
+struct pat_target {
+	struct list node;
+	const struct cfg_line *line;
+	const struct cfg_word *word; /* the name */
+	const char *name;
+	unsigned use; /* PAT_TARGET_* */
+	struct pat_ref *ref;
+	const struct pat_view *view; /* to see what is there; the best there is */
+};
+#define PAT_TARGET_VALUES    1 /* must be a map */
+#define PAT_TARGET_NO_VALUES 2 /* must not be one */
+/* The list named by the @len bytes at @off of @w. NULL: no memory (reported). */
+struct pat_target *pat_target_new(
+	struct cfg_parser *p, const struct cfg_word *w, uint32_t off, uint32_t len, unsigned use);
+
 /* --- generations --- */
 
 /* The configuration that was parsed into @a is in force now: its lists are shown and found. */

@@ -78,8 +78,9 @@ struct smp_env {
 	const struct addr *src,
 		*dst; /* set-src, set-dst of this stream, in its arena; NULL: the connection's */
 	const char *log_origin; /* why a log line is written, for %OG; NULL: none is */
-	struct slice req_uri; /* the target as received, for capture.req.uri; .ptr NULL: the
-				 message's own */
+	struct rule_call *call; /* what a rule waits for (rules/rules.h); NULL: nothing */
+	struct slice req_uri;   /* the target as received, for capture.req.uri; .ptr NULL: the
+				   message's own */
 };
 
 /* --- fetches and converters --- */
