@@ -129,14 +129,11 @@ static int attach_one(struct stream *s, const struct filter_conf *fc)
 	return r < 0 ? r : 0;
 }
 
-int filters_attach(struct stream *s, const struct proxy *px)
+static int attach_all(struct stream *s, const struct filter_set *set)
 {
-	const struct filter_set *set = px->filters;
 	struct filters *fs = s->filters;
 	struct filter **v;
 
-	if (LB_LIKELY(!set))
-		return 0;
 	if (!fs)
 		fs = s->filters = ARENA_NEW(&s->arena, struct filters);
 	if (!fs)
@@ -156,6 +153,11 @@ int filters_attach(struct stream *s, const struct proxy *px)
 	lane_fill(fs, set, true);
 	lane_fill(fs, set, false);
 	return 0;
+}
+
+int filters_attach(struct stream *s, const struct proxy *px)
+{
+	return px->filters ? attach_all(s, px->filters) : 0;
 }
 
 void filters_detach(struct stream *s)
