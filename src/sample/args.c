@@ -105,6 +105,17 @@ struct cfg_word *place_word(const struct place *pl, size_t at, size_t len)
 	return w;
 }
 
+struct cfg_word *place_name(const struct place *pl, struct slice name)
+{
+	const char *at = memmem(pl->text.ptr, pl->text.len, name.ptr, name.len);
+	struct cfg_word *w = at ? place_word(pl, (size_t)(at - pl->text.ptr), name.len)
+				: place_word(pl, 0, pl->text.len);
+
+	if (w && !at)
+		w->str = name.ptr;
+	return w;
+}
+
 struct sample_load *sample_load(struct cfg_parser *p)
 {
 	if (!p->sample_load) {
@@ -116,6 +127,7 @@ struct sample_load *sample_load(struct cfg_parser *p)
 		list_init(&p->sample_load->pending);
 		list_init(&p->sample_load->acl_calls);
 		list_init(&p->sample_load->targets);
+		list_init(&p->sample_load->jose_keys);
 	}
 	return p->sample_load;
 }

@@ -183,9 +183,13 @@ static bool encode64(struct sample *smp, const char *digits, bool pads)
 
 static int digit64(char c, const char *digits)
 {
-	const char *at = c ? strchr(digits, c) : NULL;
-
-	return at ? (int)(at - digits) : -1;
+	if (c >= 'A' && c <= 'Z')
+		return c - 'A';
+	if (c >= 'a' && c <= 'z')
+		return c - 'a' + 26;
+	if (c >= '0' && c <= '9')
+		return c - '0' + 52;
+	return c == digits[62] ? 62 : c == digits[63] ? 63 : -1;
 }
 
 /* @s without padding. Return: the end behind @to, or NULL when it is not base64. */
@@ -251,6 +255,13 @@ CONV(ub64dec)
 ssize_t base64_decode(struct slice text, char *to)
 {
 	char *end = decode64(without_padding(text), base64_digits, to);
+
+	return end ? end - to : -1;
+}
+
+ssize_t base64url_decode(struct slice text, char *to)
+{
+	char *end = decode64(text, base64url_digits, to);
 
 	return end ? end - to : -1;
 }

@@ -51,18 +51,6 @@ static int check_default(struct arg *arg, struct map *m, struct arena *a, const 
 	return -1;
 }
 
-/* The file's name as a word, marked where it stands if it was written plainly. */
-static struct cfg_word *name_word(const struct place *pl, struct slice name)
-{
-	const char *at = memmem(pl->text.ptr, pl->text.len, name.ptr, name.len);
-	struct cfg_word *w = at ? place_word(pl, (size_t)(at - pl->text.ptr), name.len)
-				: place_word(pl, 0, pl->text.len);
-
-	if (w && !at)
-		w->str = name.ptr;
-	return w;
-}
-
 static int check_map(struct arg *args, void **priv_out, struct arena *a, const char **err,
 	enum pat_match match, enum map_out out)
 {
@@ -84,7 +72,7 @@ static int check_map(struct arg *args, void **priv_out, struct arena *a, const c
 	m->out = out;
 	if (out != MAP_KEY && check_default(&args[1], m, a, err) != 0)
 		return -1;
-	w = name_word(pl, args[0].str);
+	w = place_name(pl, args[0].str);
 	m->view = w ? pat_load_file(pl->p, w, &spec) : NULL;
 	if (!m->view)
 		return -1;

@@ -26,6 +26,8 @@ int place_error(const struct place *pl, size_t at, size_t len, const char *fmt, 
 /* The part of the text as a word of its own, to read files named inside expressions. NULL: no
  * memory (reported). */
 struct cfg_word *place_word(const struct place *pl, size_t at, size_t len);
+/* The same for a name that an argument holds: marked where it stands if it was written plainly. */
+struct cfg_word *place_name(const struct place *pl, struct slice name);
 int out_of_memory(struct cfg_parser *p); /* reports; -1 */
 
 /* What one load keeps between lines; in the generation's arena. */
@@ -33,6 +35,7 @@ struct sample_load {
 	struct list pending;   /* struct pending_arg */
 	struct list acl_calls; /* struct acl_call */
 	struct list targets;   /* struct pat_target */
+	struct list jose_keys; /* struct jose_key; looked up by evaluations too */
 };
 struct sample_load *sample_load(struct cfg_parser *p); /* NULL: no memory (reported) */
 
@@ -114,8 +117,8 @@ static inline void smp_set_str(struct sample *smp, enum smp_type type, struct sl
 	smp->str = s;
 }
 
-/* held.c: @obj is handed over, to be given back when what lies in @a ends. -1: no memory, and it has
- * been given back. Control thread. */
+/* held.c: @obj is handed over, to be given back when what lies in @a ends. -1: no memory, and it
+ * has been given back. Control thread. */
 int held_add(const struct arena *a, void (*give_back)(void *obj), void *obj);
 
 /* conv_regsub.c: a growing string of this thread, reused by whoever needs one for a moment; empty
@@ -124,6 +127,8 @@ struct strbuf *work_strbuf(void);
 
 /* conv_code.c: into @to, which is at least as large as @text. Bytes, or -1. */
 ssize_t base64_decode(struct slice text, char *to);
+/* The same for base64url without padding (RFC 7515 2). */
+ssize_t base64url_decode(struct slice text, char *to);
 
 /* conv_text.c: one character at @p, @len bytes, at least one; what is bad is as long as it was
  * understood. */
