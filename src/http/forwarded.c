@@ -11,6 +11,8 @@
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
 
+#include "forwarded_priv.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 
@@ -88,19 +90,19 @@ static void put_quoted(struct strbuf *sb, struct slice s)
 	strbuf_addc(sb, '"');
 }
 
-static bool is_obfuscated_char(char c)
+bool fwd_is_obfuscated_char(char c)
 {
 	return (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '.' ||
 	       c == '_' || c == '-';
 }
 
-static void put_identifier(struct strbuf *sb, struct slice s)
+void fwd_put_identifier(struct strbuf *sb, struct slice s)
 {
 	strbuf_addc(sb, '_');
 	if (s.len && s.ptr[0] == '_')
 		s = slice_make(s.ptr + 1, s.len - 1);
 	for (size_t i = 0; i < s.len; i++)
-		if (is_obfuscated_char(s.ptr[i]))
+		if (fwd_is_obfuscated_char(s.ptr[i]))
 			strbuf_addc(sb, s.ptr[i]);
 }
 
@@ -140,21 +142,27 @@ static void put_node_text(struct strbuf *sb, struct slice s)
 	if (!s.len || slice_eq(s, SLICE("unknown")))
 		strbuf_adds(sb, "unknown");
 	else
-		put_identifier(sb, s);
+		fwd_put_identifier(sb, s);
+}
+
+void fwd_put_node_name(struct strbuf *sb, struct sample *smp)
+{
+	if (smp->type == SMP_IPV4)
+		put_ip(sb, AF_INET, &smp->ipv4);
+	else if (smp->type == SMP_IPV6)
+		put_ip(sb, AF_INET6, &smp->ipv6);
+	else if (smp_to_str(smp))
+		put_node_text(sb, smp->str);
+	else
+		strbuf_adds(sb, "unknown");
 }
 
 static void put_node_expr(struct strbuf *sb, const struct expr *e, struct smp_env *env)
 {
 	struct sample smp = { 0 };
 
-	if (!expr_eval(e, env, SMP_ANY, &smp))
-		strbuf_adds(sb, "unknown");
-	else if (smp.type == SMP_IPV4)
-		put_ip(sb, AF_INET, &smp.ipv4);
-	else if (smp.type == SMP_IPV6)
-		put_ip(sb, AF_INET6, &smp.ipv6);
-	else if (smp_to_str(&smp))
-		put_node_text(sb, smp.str);
+	if (expr_eval(e, env, SMP_ANY, &smp))
+		fwd_put_node_name(sb, &smp);
 	else
 		strbuf_adds(sb, "unknown");
 }
@@ -178,7 +186,7 @@ static void put_port(
 	}
 	if (smp_to_str(&smp) && smp.str.len) {
 		strbuf_addc(sb, ':');
-		put_identifier(sb, smp.str);
+		fwd_put_identifier(sb, smp.str);
 	}
 }
 
