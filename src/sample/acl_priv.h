@@ -29,6 +29,16 @@ struct acl_name { /* acl(): names to look up when all are known */
 	struct acl *acl;
 };
 
+/*
+ * fetch_acl.c: ACLs named by arguments, "!x" negated. Within check() of a fetch or converter; the
+ * arguments end where none is given. NULL with *err set.
+ */
+struct acl_call;
+struct acl_call *acl_call_new(const struct arg *args, struct arena *a, const char **err);
+enum acl_result acl_call_eval(const struct acl_call *call, struct smp_env *env); /* all of them */
+/* conv_when.c: what converter @i of @e asks; NULL: none. */
+const struct acl_call *when_acl_call(const struct expr *e, unsigned i);
+
 /* acl_test.c: '<criterion> [flags] [operator] <patterns>' from @args up to @end (a word's
  * position). NULL: reported. */
 struct acl_test *acl_test_parse(struct cfg_parser *p, struct cfg_args *args, uint32_t end,

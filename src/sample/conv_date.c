@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Converters from a number of seconds, milliseconds or microseconds since 1970 to dates. */
+/* Converters from a number of seconds, milliseconds or microseconds since 1970 to dates, and back.
+ */
 #include <lb/sample/sample.h>
 
 #include "sample_priv.h"
@@ -135,6 +136,9 @@ CONV(us_utime)
 
 /* --- RFC 9110 5.6.7 --- */
 
+static const char days[] = "SunMonTueWedThuFriSat";
+static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+
 static int check_http_date(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
 	struct slice unit = args[1].str;
@@ -151,8 +155,6 @@ static int check_http_date(struct arg *args, void **priv_out, struct arena *a, c
 
 CONV(http_date)
 {
-	static const char days[] = "SunMonTueWedThuFriSat";
-	static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
 	int64_t offset = arg_given(&args[0]) ? args[0].sint : 0, v;
 	char fraction[8] = "", text[64];
 	struct moment m;
@@ -173,12 +175,159 @@ CONV(http_date)
 	return give_text(smp, text, strlen(text));
 }
 
+/* --- from text: the three forms that RFC 9110 5.6.7 wants to be understood --- */
+
+struct date_text {
+	struct slice s; /* what is left */
+	bool is_bad;
+};
+
+static void skip(struct date_text *t, const char *text)
+{
+	size_t len = strlen(text);
+
+	if (t->s.len < len || memcmp(t->s.ptr, text, len) != 0) {
+		t->is_bad = true;
+		return;
+	}
+	t->s.ptr += len;
+	t->s.len -= len;
+}
+
+/* Just so many digits; a space may stand for the first one where @pads. */
+static int take_digits(struct date_text *t, unsigned n, bool pads)
+{
+	int v = 0;
+
+	for (unsigned i = 0; i < n && !t->is_bad; i++) {
+		char c = t->s.len > i ? t->s.ptr[i] : 0;
+
+		if (c == ' ' && pads && i == 0)
+			c = '0';
+		t->is_bad = c < '0' || c > '9';
+		v = v * 10 + (c - '0');
+	}
+	if (t->is_bad)
+		return 0;
+	t->s.ptr += n;
+	t->s.len -= n;
+	return v;
+}
+
+/* One of the names of three letters: its number. */
+static int take_name(struct date_text *t, const char *names)
+{
+	const char *at = names;
+
+	while (*at && (t->s.len < 3 || memcmp(t->s.ptr, at, 3) != 0))
+		at += 3;
+	t->is_bad |= !*at;
+	if (t->is_bad)
+		return 0;
+	t->s.ptr += 3;
+	t->s.len -= 3;
+	return (int)(at - names) / 3;
+}
+
+static void take_time(struct date_text *t, struct tm *tm)
+{
+	tm->tm_hour = take_digits(t, 2, false);
+	skip(t, ":");
+	tm->tm_min = take_digits(t, 2, false);
+	skip(t, ":");
+	tm->tm_sec = take_digits(t, 2, false);
+}
+
+/* "Sun, 06 Nov 1994 08:49:37 GMT" */
+static void take_fixdate(struct date_text *t, struct tm *tm)
+{
+	skip(t, ", ");
+	tm->tm_mday = take_digits(t, 2, false);
+	skip(t, " ");
+	tm->tm_mon = take_name(t, months);
+	skip(t, " ");
+	tm->tm_year = take_digits(t, 4, false) - 1900;
+	skip(t, " ");
+	take_time(t, tm);
+	skip(t, " GMT");
+}
+
+/* "Sun Nov  6 08:49:37 1994" */
+static void take_asctime(struct date_text *t, struct tm *tm)
+{
+	skip(t, " ");
+	tm->tm_mon = take_name(t, months);
+	skip(t, " ");
+	tm->tm_mday = take_digits(t, 2, true);
+	skip(t, " ");
+	take_time(t, tm);
+	skip(t, " ");
+	tm->tm_year = take_digits(t, 4, false) - 1900;
+}
+
+/* "Sunday, 06-Nov-94 08:49:37 GMT"; a year that seems more than 50 years ahead is of the last
+ * century. */
+static void take_rfc850(struct date_text *t, struct tm *tm, int weekday)
+{
+	static const char *const ends[] = { "day, ", "day, ", "sday, ", "nesday, ", "rsday, ",
+		"day, ", "urday, " };
+	time_t now = (time_t)(wall_us() / 1000000);
+	struct tm today;
+
+	skip(t, ends[weekday]);
+	tm->tm_mday = take_digits(t, 2, false);
+	skip(t, "-");
+	tm->tm_mon = take_name(t, months);
+	skip(t, "-");
+	tm->tm_year = take_digits(t, 2, false);
+	skip(t, " ");
+	take_time(t, tm);
+	skip(t, " GMT");
+	if (!gmtime_r(&now, &today))
+		return;
+	tm->tm_year += today.tm_year - today.tm_year % 100;
+	if (tm->tm_year > today.tm_year + 50)
+		tm->tm_year -= 100;
+}
+
+/* No 30th of February, no hour 24; a leap second is one more. */
+static bool is_date(const struct tm *tm)
+{
+	static const int lengths[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	int year = tm->tm_year + 1900;
+	bool is_leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+
+	return tm->tm_mday >= 1 &&
+	       tm->tm_mday <= lengths[tm->tm_mon] + (is_leap && tm->tm_mon == 1) &&
+	       tm->tm_hour < 24 && tm->tm_min < 60 && tm->tm_sec <= 60;
+}
+
+CONV(date)
+{
+	struct date_text t = { slice_trim(smp->str), false };
+	struct tm tm = { 0 };
+	int weekday = take_name(&t, days);
+
+	if (t.s.len && t.s.ptr[0] == ',')
+		take_fixdate(&t, &tm);
+	else if (t.s.len && t.s.ptr[0] == ' ')
+		take_asctime(&t, &tm);
+	else
+		take_rfc850(&t, &tm, weekday);
+	if (t.is_bad || t.s.len || !is_date(&tm))
+		return false;
+	smp_set_int(smp, timegm(&tm));
+	return true;
+}
+
 /* clang-format off */
 #define DATE(n, text)                                                                              \
 	{ .name = #n, .in = SMP_SINT, .out = SMP_STR, .args = { ARG_STR, ARG_SINT }, .min_args = 1, \
 	  .check = check_format, .conv = conv_##n, .help = text }
 
 static const struct conv_kw date_convs[] = {
+	{ .name = "date", .in = SMP_STR, .out = SMP_SINT, .conv = conv_date,
+	  .help = "the seconds since 1970 of a date as HTTP headers have it, in any of its three forms" },
 	{ .name = "http_date", .in = SMP_SINT, .out = SMP_STR, .args = { ARG_SINT, ARG_STR },
 	  .check = check_http_date, .conv = conv_http_date,
 	  .help = "a date as HTTP headers have it, with an offset and a unit (s, ms, us)" },

@@ -233,8 +233,27 @@ CONV(param)
 	return false;
 }
 
+/* --- has_ctl: control characters (RFC 5234 B.1), which no header should carry --- */
+
+CONV(has_ctl)
+{
+	struct slice s = smp->str, allowed = arg_given(&args[0]) ? args[0].str : SLICE_NULL;
+	bool found = false;
+
+	for (size_t i = 0; i < s.len && !found; i++) {
+		unsigned char c = (unsigned char)s.ptr[i];
+
+		found = (c < 32 || c == 127) &&
+			!(allowed.len && memchr(allowed.ptr, c, allowed.len));
+	}
+	smp_set_bool(smp, found);
+	return true;
+}
+
 /* clang-format off */
 static const struct conv_kw text_convs[] = {
+	{ .name = "has_ctl", .in = SMP_BIN, .out = SMP_BOOL, .args = { ARG_STR }, .conv = conv_has_ctl,
+	  .help = "whether control characters are in it, other than those of the argument" },
 	{ .name = "json", .in = SMP_STR, .out = SMP_STR, .args = { ARG_STR }, .check = check_json,
 	  .conv = conv_json, .help = "escapes a text for a JSON string; reads ascii, utf8, utf8s, utf8p or utf8ps" },
 	{ .name = "language", .in = SMP_STR, .out = SMP_STR, .args = { ARG_STR, ARG_STR }, .min_args = 1,

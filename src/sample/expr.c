@@ -332,6 +332,12 @@ unsigned expr_n_converters(const struct expr *e)
 	return e->n_steps;
 }
 
+const struct conv_kw *expr_conv(const struct expr *e, unsigned i, void **priv_out)
+{
+	*priv_out = e->steps[i].priv;
+	return e->steps[i].kw;
+}
+
 fetch_fn expr_fetch_fn(const struct expr *e)
 {
 	return e->kw->fetch;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The fetch acl(): ACLs of the section as a boolean, so that they can be used wherever expressions
- * can.
+ * can; and the same for converters that ask ACLs.
  *
  * ACLs may be defined further down, so names are looked up when all files are read. ACLs that lead
  * back to themselves are refused then.
@@ -22,7 +22,7 @@ struct acl_call {         /* one use of acl() */
 
 static bool fetch_acl(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv);
 
-static int check_acl(struct arg *args, void **priv_out, struct arena *a, const char **err)
+struct acl_call *acl_call_new(const struct arg *args, struct arena *a, const char **err)
 {
 	const struct place *pl = sample_checking;
 	struct sample_load *load = sample_load(pl->p);
@@ -30,7 +30,7 @@ static int check_acl(struct arg *args, void **priv_out, struct arena *a, const c
 
 	*err = "out of memory";
 	if (!load || !call)
-		return -1;
+		return NULL;
 	call->line = pl->p->line;
 	call->word = pl->word;
 	call->px = pl->p->section && pl->p->section->scope == CFG_PROXY ? pl->p->obj : NULL;
@@ -45,10 +45,15 @@ static int check_acl(struct arg *args, void **priv_out, struct arena *a, const c
 	*err = "the ACLs of a section can be used only inside a frontend, backend, listen or "
 	       "defaults section";
 	if (!call->px)
-		return -1;
+		return NULL;
 	list_append(&load->acl_calls, &call->node);
-	*priv_out = call;
-	return 0;
+	return call;
+}
+
+static int check_acl(struct arg *args, void **priv_out, struct arena *a, const char **err)
+{
+	*priv_out = acl_call_new(args, a, err);
+	return *priv_out ? 0 : -1;
 }
 
 /* --- resolving --- */
@@ -79,9 +84,30 @@ static int resolve_names(struct cfg_parser *p, struct acl_call *call)
 	return 0;
 }
 
-static const struct acl_call *call_of(const struct acl_test *t)
+/* The calls in a line of an ACL, its fetch's and then its converters'; NULL: no more. */
+static const struct acl_call *call_of(const struct acl_test *t, unsigned i)
 {
-	return expr_fetch_fn(t->expr) == fetch_acl ? expr_fetch_priv(t->expr) : NULL;
+	if (expr_fetch_fn(t->expr) == fetch_acl && i-- == 0)
+		return expr_fetch_priv(t->expr);
+	for (unsigned n = 0; n < expr_n_converters(t->expr); n++) {
+		const struct acl_call *call = when_acl_call(t->expr, n);
+
+		if (call && i-- == 0)
+			return call;
+	}
+	return NULL;
+}
+
+static bool leads_to(struct acl_call *from, const struct acl_call *target);
+
+static bool test_leads_to(const struct acl_test *t, const struct acl_call *target)
+{
+	const struct acl_call *next;
+
+	for (unsigned i = 0; (next = call_of(t, i)); i++)
+		if (next == target || leads_to((struct acl_call *)next, target))
+			return true;
+	return false;
 }
 
 /* Does following the calls from @from lead to @target? */
@@ -95,12 +121,8 @@ static bool leads_to(struct acl_call *from, const struct acl_call *target)
 	for (unsigned i = 0; i < from->n && !found; i++) {
 		const struct acl *acl = from->names[i].acl;
 
-		for (uint32_t k = 0; acl && k < acl->n_tests && !found; k++) {
-			const struct acl_call *next = call_of(acl->tests[k]);
-
-			found = next &&
-				(next == target || leads_to((struct acl_call *)next, target));
-		}
+		for (uint32_t k = 0; acl && k < acl->n_tests && !found; k++)
+			found = test_leads_to(acl->tests[k], target);
 	}
 	from->is_visited = false;
 	return found;
@@ -126,23 +148,28 @@ int acl_calls_resolve(struct cfg_parser *p)
 	return r;
 }
 
-static bool fetch_acl(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+enum acl_result acl_call_eval(const struct acl_call *call, struct smp_env *env)
 {
-	const struct acl_call *call = priv;
-
 	for (unsigned i = 0; i < call->n; i++) {
 		enum acl_result r = acl_eval(call->names[i].acl, env);
 
-		if (r == ACL_WAIT) {
-			smp->flags |= SMP_F_MAY_CHANGE;
-			return false;
-		}
-		if ((r == ACL_TRUE) == call->names[i].is_negated) {
-			smp_set_bool(smp, false);
-			return true;
-		}
+		if (r == ACL_WAIT)
+			return r;
+		if ((r == ACL_TRUE) == call->names[i].is_negated)
+			return ACL_FALSE;
 	}
-	smp_set_bool(smp, true);
+	return ACL_TRUE;
+}
+
+static bool fetch_acl(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+{
+	enum acl_result r = acl_call_eval(priv, env);
+
+	if (r == ACL_WAIT) {
+		smp->flags |= SMP_F_MAY_CHANGE;
+		return false;
+	}
+	smp_set_bool(smp, r == ACL_TRUE);
 	return true;
 }
 

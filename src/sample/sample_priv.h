@@ -68,6 +68,7 @@ unsigned expr_n_converters(const struct expr *e);
 typedef bool (*fetch_fn)(
 	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv);
 fetch_fn expr_fetch_fn(const struct expr *e);
+const struct conv_kw *expr_conv(const struct expr *e, unsigned i, void **priv_out);
 void *expr_fetch_priv(const struct expr *e);
 int acl_calls_resolve(struct cfg_parser *p); /* fetch_acl.c; 0 or -1 */
 bool expr_is_constant(

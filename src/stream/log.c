@@ -76,7 +76,7 @@ static void log_connect_from(struct stream *s)
 
 /* --- what and how --- */
 
-static bool is_error(const struct stream *s)
+bool stream_is_error(const struct stream *s)
 {
 	return s->is_redispatched || (s->end != END_NONE && s->end != END_LOCAL) ||
 	       (s->end == END_NONE && s->n_retries) || (s->is_http && s->status >= 500);
@@ -85,7 +85,7 @@ static bool is_error(const struct stream *s)
 /* Return: the level, or LOG_LEVEL_SILENT where no line is wanted. */
 static int level_of(const struct stream *s)
 {
-	bool err = is_error(s);
+	bool err = stream_is_error(s);
 
 	if (s->log_level == 255)
 		return LOG_LEVEL_SILENT;

@@ -185,7 +185,7 @@ PUT(s)
 	if (s && s->srv)
 		put_text(out, slice_of(s->srv->name), flags);
 	else
-		put_text(out, slice_of(s && s->applet ? s->applet->name : "<NOSRV>"), flags);
+		put_text(out, slice_of(s && s->served_by ? s->served_by->name : "<NOSRV>"), flags);
 }
 
 PUT(H)

@@ -153,7 +153,7 @@ enum step stream_serve(struct stream *s, const struct service_kw *svc)
 		STREAM_COUNT(s, eint);
 		return stream_error(s, 500, END_INTERNAL, FIN_REQ);
 	}
-	s->applet = ops;
+	s->applet = s->served_by = ops;
 	res->body = s->req->method == METH_HEAD ? BODY_NONE : BODY_CHUNKED;
 	if (res->body == BODY_CHUNKED &&
 		http_add_id(res, HDR_TRANSFER_ENCODING, SLICE("chunked")) < 0)

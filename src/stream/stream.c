@@ -784,6 +784,7 @@ void stream_hooks_init(void)
 	rules_upper.capture_new = proxy_capture_new;
 	rules_upper.capture_store = capture_store;
 	rules_upper.wake = wake;
+	conv_stream_init();
 }
 
 void stream_layer_init(void)

@@ -143,6 +143,12 @@ void stream_count_status(struct counters *c, unsigned status);
 void stream_account_bytes(struct stream *s);
 void stream_account_end(struct stream *s);
 
+/* log.c: whether a line of it is logged in spite of dontlog-normal */
+bool stream_is_error(const struct stream *s);
+
+/* conv_stream.c */
+void conv_stream_init(void);
+
 /* reply.c */
 enum step phase_reply(struct stream *s);
 /* Answers with the error page for a status; in TCP mode just ends. */

@@ -230,6 +230,14 @@ static void parts(void **state)
 		{ "str([::1]),host_only", "[::1]" },
 		{ "str(abc),reverse", "cba" },
 		{ "str(www.example.com),reverse_dom", "com.example.www" },
+		{ "str(abc),has_ctl", "0" },
+		{ "str(),has_ctl", "0" },
+		{ "bin(61007a),has_ctl", "1" },
+		{ "bin(617f),has_ctl", "1" },
+		{ "bin(6180ff20),has_ctl", "0" },
+		{ "bin(6109),has_ctl", "1" },
+		{ "bin(6109),has_ctl(\"\\t\")", "0" },
+		{ "bin(610a09),has_ctl(\"\\t\")", "1" },
 		{ "str(a=1&b=2&c),param(b)", "2" },
 		{ "str(a=1&b=2&c),param(c)", "" },
 		{ "str(a=1&b=2&c),param(d)", "<none>" },
@@ -309,6 +317,33 @@ static void dates(void **state)
 		{ "int(-1),ms_utime(%S.%3N)", "59.999" },
 		{ "int(1700000000),utime(100%%N)", "100%N" },
 		{ "int(1700000000),utime(%)", "%" },
+		/* RFC 9110 5.6.7: the same moment three times; the others by date(1) */
+		{ "str(\"Sun, 06 Nov 1994 08:49:37 GMT\"),date", "784111777" },
+		{ "str(\"Sunday, 06-Nov-94 08:49:37 GMT\"),date", "784111777" },
+		{ "str(\"Sun Nov  6 08:49:37 1994\"),date", "784111777" },
+		{ "str(\" Sun Nov 16 08:49:37 1994 \"),date", "784975777" },
+		{ "str(\"Wednesday, 01-Jan-70 00:00:00 GMT\"),date", "3155760000" },
+		{ "str(\"Saturday, 01-Jan-00 00:00:00 GMT\"),date", "946684800" },
+		{ "str(\"Thu, 29 Feb 2024 23:59:60 GMT\"),date", "1709251200" },
+		{ "str(\"Fri, 31 Dec 9999 23:59:59 GMT\"),date", "253402300799" },
+		{ "str(\"Mon, 01 Jan 0001 00:00:00 GMT\"),date", "-62135596800" },
+		{ "str(\"Thu, 29 Feb 2023 00:00:00 GMT\"),date", "<none>" },
+		{ "str(\"Thu, 30 Feb 2024 00:00:00 GMT\"),date", "<none>" },
+		{ "str(\"Thu, 00 Feb 2024 00:00:00 GMT\"),date", "<none>" },
+		{ "str(\"Sun, 06 Nov 1994 24:00:00 GMT\"),date", "<none>" },
+		{ "str(\"Sun, 06 Nov 1994 08:60:00 GMT\"),date", "<none>" },
+		{ "str(\"Sun, 06 Nov 1994 08:49:37 CET\"),date", "<none>" },
+		{ "str(\"Sun, 06 Nov 1994 08:49:37 GMT+1\"),date", "<none>" },
+		{ "str(\"Sun, 6 Nov 1994 08:49:37 GMT\"),date", "<none>" },
+		{ "str(\"sun, 06 nov 1994 08:49:37 GMT\"),date", "<none>" },
+		{ "str(\"Sun, 06 Nov 94 08:49:37 GMT\"),date", "<none>" },
+		{ "str(\"Sun, 06 Nov 1994\"),date", "<none>" },
+		{ "str(\"Sun\"),date", "<none>" },
+		{ "str(\"Su\"),date", "<none>" },
+		{ "str(),date", "<none>" },
+		{ "str(1700000000),date", "<none>" },
+		{ "int(1700000000),http_date,date", "1700000000" },
+		{ "int(-1),http_date,date", "-1" },
 	};
 
 	CHECK(cases);
@@ -368,10 +403,10 @@ static void refusals(void **state)
 			"argument to leave out a last chunk that is not whole, or 0\n"
 			"  expr str(a),be2hex(:,2,3)\n"
 			"                     ^~~~~\n" },
-		{ "  expr str(a),be2dec(:,9)",
-			"t.cfg:2:22: error: in samples: converter 'be2dec': a chunk is 1 to 8 bytes\n"
-			"  expr str(a),be2dec(:,9)\n"
-			"                     ^~~\n" },
+		{ "  expr str(a),be2dec(:,9)", "t.cfg:2:22: error: in samples: converter 'be2dec': "
+					       "a chunk is 1 to 8 bytes\n"
+					       "  expr str(a),be2dec(:,9)\n"
+					       "                     ^~~\n" },
 	};
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++)

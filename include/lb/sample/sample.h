@@ -83,6 +83,15 @@ struct smp_env {
 				   message's own */
 };
 
+/* What when() asks of the stream an expression is evaluated for. */
+enum smp_state {
+	SMP_IS_ERROR,     /* it failed, by the rules of 'option dontlog-normal' */
+	SMP_IS_FORWARDED, /* a server was connected for it */
+	SMP_IS_APPLET,    /* a service of lb answers it */
+};
+/* Set by the stream layer; NULL: there are no streams. */
+extern bool (*smp_state_of)(const struct smp_env *env, enum smp_state what);
+
 /* --- fetches and converters --- */
 
 /* Places an expression may stand; the order of the columns of the inventory. */

@@ -175,7 +175,8 @@ struct stream {
 	uint32_t n_kept_ahead; /* bytes at the end of kept that are in req_dir.q still */
 	struct rule_run run;
 	const struct http_reply *reply; /* what SP_REPLY or SP_TARPIT answers */
-	const struct applet_ops *applet;
+	const struct applet_ops *applet;    /* NULL: it has given all */
+	const struct applet_ops *served_by; /* the same, kept for the log */
 	void *applet_state;
 	struct http_msg *own_res; /* head of an answer made here; owned */
 	struct slice reply_body;  /* what of it is still to be sent */
