@@ -135,6 +135,34 @@ static int parse_addr(
 	return 0;
 }
 
+/* --- headers of a proxy in front --- */
+
+/* The layer that runs connection rules reads the header when they are done. */
+static enum verdict exec_expect_proxy(
+	const struct rule *r, struct smp_env *env, struct rule_run *run)
+{
+	env->fc->expects_proxy = true;
+	return RULE_CONTINUE;
+}
+
+static enum verdict exec_expect_cip(const struct rule *r, struct smp_env *env, struct rule_run *run)
+{
+	env->fc->expects_cip = true;
+	return RULE_CONTINUE;
+}
+
+static int parse_expect(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+{
+	const struct cfg_word *w = rule_at_end(args) ? NULL : cfg_next(args);
+
+	if (!w || strcmp(w->str, "layer4") != 0)
+		return cfg_error(p, w ? w : cfg_last(args), "'%s' expects 'layer4'%s%s%s",
+			r->kw->name, w ? ", got '" : "", w ? w->str : "", w ? "'" : "");
+	r->exec = strcmp(r->kw->name, "expect-proxy") == 0 ? exec_expect_proxy : exec_expect_cip;
+	return 0;
+}
+
 /* --- marks --- */
 
 struct mark_arg {
@@ -237,6 +265,12 @@ static const struct action_kw conn_actions[] = {
 	{ .name = "silent-drop", .sets = RS_STREAMS, .parse = parse_silent_drop, .is_final = true,
 	  .usage = "silent-drop [rst-ttl <hops>] [{if | unless} <condition>]",
 	  .help = "forget the client's connection without telling the client" },
+	{ .name = "expect-proxy", .sets = RS_BIT(RS_TCP_REQ_CONN), .parse = parse_expect,
+	  .usage = "expect-proxy layer4 [{if | unless} <condition>]",
+	  .help = "a PROXY header must come first on the connection" },
+	{ .name = "expect-netscaler-cip", .sets = RS_BIT(RS_TCP_REQ_CONN), .parse = parse_expect,
+	  .usage = "expect-netscaler-cip layer4 [{if | unless} <condition>]",
+	  .help = "a NetScaler Client IP header must come first on the connection" },
 	{ .name = "set-src", .sets = RS_REQUESTS, .parse = parse_addr, .usage = "set-src" EXPR_USAGE,
 	  .help = "take this for the client's address from now on" },
 	{ .name = "set-src-port", .sets = RS_REQUESTS, .parse = parse_addr,

@@ -5,6 +5,8 @@
 
 #include "proxy_priv.h"
 
+#include <stdlib.h>
+
 #include <ctype.h>
 #include <net/if.h>
 
@@ -303,6 +305,25 @@ static int parse_severity(
 	return cfg_error(p, w, "expected none, number or string, got '%s'", w->str);
 }
 
+/* The number is configured on the other side in decimal or in hexadecimal. */
+static int parse_cip(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct bind_conf *bc = obj;
+	const struct cfg_word *w = cfg_next(args);
+	unsigned long v = 0;
+	char *end = NULL;
+
+	if (w->str[0] >= '0' && w->str[0] <= '9')
+		v = strtoul(w->str, &end, w->str[1] == 'x' ? 16 : 10);
+	if (!end || *end || v > UINT32_MAX)
+		return cfg_error(
+			p, w, "expected a magic number from 0 to 4294967295, got '%s'", w->str);
+	bc->accept_cip = true;
+	bc->cip_magic = (uint32_t)v;
+	return 0;
+}
+
 static int parse_expose_fd(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
@@ -333,6 +354,8 @@ static int parse_expose_fd(
 #define NO_QUIC(name_)		REFUSED(name_, "QUIC is not supported")
 
 static const struct cfg_kw bind_kws[] = {
+	FN("accept-netscaler-cip", parse_cip, "<magic number>",
+		"expect a NetScaler Client IP header that begins with this number on every connection"),
 	FLAG("accept-proxy", accept_proxy, "expect a PROXY header, version 1 or 2, on every connection"),
 	FLAG("defer-accept", defer_accept, "let the kernel wait for data before it hands a connection over"),
 	FLAG("tfo", tfo, "TCP Fast Open"),
@@ -365,7 +388,6 @@ static const struct cfg_kw bind_kws[] = {
 	FN("thread", parse_thread, "<set>[,...]", "threads that serve the socket"),
 	FN("user", parse_user, "<user>", "owner of a unix socket"),
 
-	REFUSED("accept-netscaler-cip", "the NetScaler CIP header is not supported; use the PROXY protocol"),
 	REFUSED("guid-prefix", "listeners have no GUID; drop the option"),
 	REFUSED("idle-ping", "it needs HTTP/2, which is not supported yet; use 'timeout http-keep-alive'"),
 	REFUSED("label", "listeners have no labels; use 'name'"),

@@ -229,3 +229,22 @@ enum step phase_reply(struct stream *s)
 	}
 	return s->res_dir.is_done && (ep->flags & EP_F_TX_DONE) ? go(s, SP_DONE) : STEP_WAIT;
 }
+
+/* Services answer requests: where there are none they have nothing to say. */
+static int check_services(struct cfg_parser *p, struct proxy *px)
+{
+	int bad = 0;
+
+	for (uint32_t i = 0; !px->speaks_http && i < px->tcp_req_cont.n; i++) {
+		const struct rule *r = px->tcp_req_cont.v[i];
+
+		if (strcmp(r->kw->name, "use-service") == 0)
+			bad |= cfg_error_line(p, r->line, NULL,
+				"services answer HTTP requests, and %s '%s' is in mode tcp",
+				px_kind(px), px->name);
+	}
+	return bad;
+}
+
+static const struct proxy_check services_check = { check_services };
+LB_REGISTER_PROXY_CHECK(services_check);

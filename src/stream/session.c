@@ -4,18 +4,16 @@
  *
  * Room is reserved before accept(): globally, in the frontend, on the listener, and by the rate
  * limits; the session gives it back when the connection ends. Connection rules run on the bare
- * socket, then the PROXY header is read where one is due, then session rules, then the mux takes
- * over.
+ * socket, then headers of a proxy in front are read where some are due (handshake.c), then session
+ * rules, then the mux takes over.
  */
 #include "stream_priv.h"
 
 #include <lb/core/pool.h>
-#include <lb/net/proxy_proto.h>
 
 #include <errno.h>
 #include <stdlib.h>
 
-#define PP_BUF_SIZE   4096 /* longer PROXY headers than this are refused; most have some 50 bytes */
 #define RATE_RETRY_MS 20
 #define ROOM_RETRY_MS 20 /* a limit that other listeners' connections free */
 
@@ -316,7 +314,7 @@ static bool run_rules(struct session *sess, const struct bind_conf *bc, const st
 
 /* --- from the handshake to the mux --- */
 
-static void start_mux(struct session *sess, const struct bind_conf *bc)
+void session_start(struct session *sess, const struct bind_conf *bc)
 {
 	const struct mux_ops *mux = mux_find(bc->fe->mode == MODE_HTTP ? "h1" : "raw");
 	struct conn *c = sess->conn;
@@ -330,140 +328,6 @@ static void start_mux(struct session *sess, const struct bind_conf *bc)
 	count_session(sess);
 	if (!mux || mux->start(c) < 0)
 		turn_away(c);
-}
-
-/* Waiting for a PROXY header: a little mux of its own. */
-struct handshake {
-	struct conn *conn;
-	struct timer timer;
-	uint32_t len;
-	char buf[PP_BUF_SIZE];
-};
-static LB_POOL(handshake_pool, "handshake", sizeof(struct handshake), 64);
-
-static void handshake_release(struct conn *c)
-{
-	struct handshake *h = c->mux_ctx;
-
-	c->mux_ctx = NULL;
-	if (!h)
-		return;
-	timer_cancel(this_wheel(), &h->timer);
-	pool_free(&handshake_pool, h);
-}
-
-static void handshake_failed(struct conn *c, enum conn_err why)
-{
-	c->error = (uint8_t)why;
-	session_log_error(c->owner, conn_err_text(why));
-	conn_set_linger_reset(c);
-	turn_away(c);
-}
-
-static void handshake_timeout(struct timer *t)
-{
-	handshake_failed(LB_CONTAINER_OF(t, struct handshake, timer)->conn, CONN_E_PROXY_TIMEOUT);
-}
-
-static void handshake_done(struct handshake *h)
-{
-	struct conn *c = h->conn;
-	struct session *sess = c->owner;
-	const struct bind_conf *bc = session_conf(sess);
-
-	handshake_release(c);
-	c->mux = NULL;
-	c->can_recv = true; /* what follows the header may be there already */
-	if (!bc)
-		turn_away(c);
-	else
-		start_mux(sess, bc);
-}
-
-/* @ret: what pp_parse() said of all there is. */
-static enum conn_err why_no_header(ssize_t ret, const struct conn *c)
-{
-	switch (ret) {
-	case 0: return c->has_hup ? CONN_E_PROXY_CUT : CONN_E_PROXY_PROTO;
-	case -ENOMSG: return CONN_E_PROXY_NONE;
-	case -EPROTONOSUPPORT: return CONN_E_PROXY_UNHANDLED;
-	case -ENOMEM: return CONN_E_ALLOC;
-	default: return CONN_E_PROXY_PROTO;
-	}
-}
-
-/* Peeks, so that what follows the header stays in the socket. Return: 1 done, 0 wait, -1 gone. */
-static int handshake_read(struct handshake *h)
-{
-	struct conn *c = h->conn;
-	struct pp2_info *info = NULL;
-	bool is_local = false;
-	struct addr src = c->src, dst = { 0 };
-	ssize_t n, len;
-
-	n = recv(c->watch.fd, h->buf, sizeof(h->buf), MSG_PEEK | MSG_DONTWAIT);
-	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return 0;
-	if (n <= 0) {
-		handshake_failed(c, n < 0 ? CONN_E_PROXY_BROKEN : CONN_E_PROXY_CLOSED);
-		return -1;
-	}
-	len = pp_parse(h->buf, (size_t)n, &src, &dst, &is_local, &info);
-	if (len < 0 || (len == 0 && (n == PP_BUF_SIZE || c->has_hup))) {
-		handshake_failed(c, why_no_header(len, c));
-		return -1;
-	}
-	if (len == 0)
-		return 0;
-	n = recv(c->watch.fd, h->buf, (size_t)len, MSG_DONTWAIT);
-	c->pp2 = info;
-	c->rcvd_proxy = true;
-	if (!is_local) {
-		c->src = src;
-		c->dst = dst;
-	}
-	if (n != len) {
-		handshake_failed(c, CONN_E_PROXY_BROKEN);
-		return -1;
-	}
-	return 1;
-}
-
-static void handshake_ready(struct conn *c, uint32_t events)
-{
-	struct handshake *h = c->mux_ctx;
-
-	if (handshake_read(h) == 1)
-		handshake_done(h);
-}
-
-static const struct mux_ops handshake_mux = {
-	.name = "handshake",
-	.ready = handshake_ready,
-	.release = handshake_release,
-};
-
-static void expect_proxy_header(struct session *sess, const struct bind_conf *bc)
-{
-	struct handshake *h = pool_alloc(&handshake_pool);
-	struct conn *c = sess->conn;
-	const struct proxy *fe = bc->fe;
-	uint32_t ms = fe->timeout_client_hs      ? fe->timeout_client_hs
-		      : fe->timeout_http_request ? fe->timeout_http_request
-						 : fe->timeout_client;
-
-	if (!h || conn_watch(c) < 0) {
-		pool_free(&handshake_pool, h);
-		turn_away(c);
-		return;
-	}
-	h->conn = c;
-	timer_init(&h->timer, handshake_timeout);
-	c->mux = &handshake_mux;
-	c->mux_ctx = h;
-	timer_set(this_wheel(), &h->timer, deadline_in(ms));
-	if (handshake_read(h) == 1)
-		handshake_done(h);
 }
 
 static void refuse_unowned(struct conn *c)
@@ -507,10 +371,10 @@ static void accepted(struct conn *c)
 	count_accept(sess, sess->is_counted_li);
 	if (!run_rules(sess, bc, &bc->fe->tcp_req_conn, true))
 		turn_away(c);
-	else if (bc->accept_proxy)
-		expect_proxy_header(sess, bc);
+	else if (bc->accept_proxy || bc->accept_cip || c->expects_proxy || c->expects_cip)
+		session_handshake(sess, bc);
 	else
-		start_mux(sess, bc);
+		session_start(sess, bc);
 }
 
 static void drain(struct listener *l, bool only_http)

@@ -4,6 +4,7 @@
  *
  *   own_conn.c  server connections that a session keeps for itself
  *   session.c   accepted connections: limits, connection rules, PROXY header, start of the mux
+ *   handshake.c headers of a proxy in front: PROXY, NetScaler Client IP
  *   stream.c    birth and death of a stream, the phase machine, timers
  *   action_stream.c  rules that change how a stream is dealt with
  *   request.c   phases up to the choice of the backend, and fields added to requests
@@ -160,8 +161,14 @@ void reply_release(struct stream *s);
 /* session.c */
 void session_init(void);
 void sessions_close_all(void); /* of this worker */
+/* What is left to do for an accepted connection: session rules, and its mux. */
+void session_start(struct session *sess, const struct bind_conf *bc);
 void session_end(struct session *sess); /* closes its connection; no stream is left */
 void session_set_last(struct session *sess, struct server *srv);
+
+/* handshake.c */
+/* Reads the headers that must come first, then session_start(). */
+void session_handshake(struct session *sess, const struct bind_conf *bc);
 
 /* own_conn.c */
 void own_init(const struct mux_ops *h1);

@@ -38,7 +38,12 @@ enum conn_err {
 	CONN_E_PROXY_NONE,      /* something else came */
 	CONN_E_PROXY_PROTO,     /* malformed */
 	CONN_E_PROXY_UNHANDLED, /* of a protocol that is not known */
-	CONN_E_CIP,
+	CONN_E_CIP_CLOSED,      /* the same for NetScaler Client IP headers */
+	CONN_E_CIP_BROKEN,
+	CONN_E_CIP_TIMEOUT,
+	CONN_E_CIP_CUT,
+	CONN_E_CIP_MAGIC, /* something else came */
+	CONN_E_CIP_UNHANDLED,
 	CONN_E_SOCKS,
 	CONN_E_TLS,
 	CONN_E_ALLOC,
@@ -83,7 +88,9 @@ struct conn {
 	bool is_private : 1;    /* server side: bound to one client; never shared */
 	bool is_single_use : 1; /* server side: introduced with what holds for one request only */
 	bool rcvd_proxy : 1;    /* addresses come from a PROXY header */
-	bool has_lingered : 1;  /* nolinger was set: close resets */
+	/* by a rule: such a header must come first */
+	bool expects_proxy : 1, expects_cip : 1;
+	bool has_lingered : 1; /* nolinger was set: close resets */
 	bool is_transparent : 1;
 	bool was_stolen : 1;  /* taken over from another worker: freed after a grace period */
 	struct addr src, dst; /* dst of accepted ones is filled on demand: conn_get_dst() */

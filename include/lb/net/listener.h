@@ -27,10 +27,11 @@ struct bind_conf { /* one address of one bind line; in the generation's arena */
 	uint32_t maxconn, backlog, tcp_ut_ms, ka_cnt, ka_idle_s, ka_intvl_s;
 	int32_t mss, nice;
 	const char *interface, *cc, *namespace_;
-	bool tfo, defer_accept, transparent, v4v6, v6only, accept_proxy, keepalive, nolinger,
-		smart_accept;
+	bool tfo, defer_accept, transparent, v4v6, v6only, accept_proxy, accept_cip, keepalive,
+		nolinger, smart_accept;
 	bool expose_fd;
-	uint8_t save_syn; /* TCP_SAVE_SYN: 1 from the IP header on, 2 the frame; 0: not */
+	uint32_t cip_magic; /* with accept_cip */
+	uint8_t save_syn;   /* TCP_SAVE_SYN: 1 from the IP header on, 2 the frame; 0: not */
 	const char *unix_user, *unix_group;
 	uint32_t unix_uid, unix_gid, unix_mode; /* UINT32_MAX: unset */
 	uint32_t n_shards;                      /* 1: one socket; by-thread: n_workers */
