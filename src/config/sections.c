@@ -16,8 +16,6 @@ REFUSED(mailers, "mailers", CFG_MAILERS, "mailers <name>",
 REFUSED(resolvers, "resolvers", CFG_RESOLVERS, "resolvers <name>",
 	"names are resolved once, when the configuration is loaded; reload to look them up again");
 REFUSED(cache, "cache", CFG_CACHE, "cache <name>", "lb stores no responses; remove the section");
-REFUSED(ring, "ring", CFG_RING, "ring <name>",
-	"logs go to UDP, a unix socket or a descriptor: use 'log <address> <facility>'");
 REFUSED(log_forward, "log-forward", CFG_LOG_FORWARD, "log-forward <name>",
 	"lb relays no syslog messages; use a syslog daemon");
 REFUSED(fcgi_app, "fcgi-app", CFG_MAILERS, "fcgi-app <name>",

@@ -18,6 +18,7 @@ static const struct cmd_kw **sorted; /* [const] after cmd_registry_init() */
 static unsigned n_sorted;
 
 void (*cmd_finished)(struct cmd_ctx *c);
+void (*cmd_woken)(struct cmd_ctx *c);
 
 /* --- registry --- */
 
@@ -205,6 +206,14 @@ int cmd_ask_worker(
 {
 	LB_ASSERT(worker < lb_n_workers);
 	return ask(c, worker, worker + 1, fn, arg);
+}
+
+void cmd_wake(struct cmd_ctx *c)
+{
+	if (!c->is_waiting)
+		return;
+	c->is_waiting = false;
+	cmd_woken(c);
 }
 
 void cmd_finish(struct cmd_ctx *c)

@@ -18,6 +18,7 @@
 #include <lb/core/clock.h>
 #include <lb/core/rcu.h>
 #include <lb/observe/counters.h>
+#include <lb/observe/ring.h>
 
 const struct log_conf *lb_global_log;
 
@@ -175,7 +176,8 @@ static void add_rfc5424(
 	strbuf_addc(sb, ' ');
 }
 
-size_t log_put_header(const struct log_target *t, const struct log_line *l, char *dst)
+size_t log_put_header(
+	const struct log_target *t, enum log_format format, const struct log_line *l, char *dst)
 {
 	unsigned level = LB_MAX((unsigned)l->level, t->min_level);
 	unsigned pri = (unsigned)t->facility << 3 | level;
@@ -183,14 +185,14 @@ size_t log_put_header(const struct log_target *t, const struct log_line *l, char
 	int64_t us = wall_now_us();
 	const struct dates *d = dates_now(us / 1000000);
 
-	switch (t->format) {
+	switch (format) {
 	case LOG_FMT_RAW: return 0;
 	case LOG_FMT_ISO: break;
 	case LOG_FMT_SHORT:
 	case LOG_FMT_TIMED: add_pri(&sb, level); break;
 	default: add_pri(&sb, pri); break;
 	}
-	switch (t->format) {
+	switch (format) {
 	case LOG_FMT_RFC3164:
 		add_bsd(&sb, l, d, l->hostname.len ? l->hostname : SLICE("localhost"));
 		break;
@@ -223,7 +225,7 @@ bool log_sample_take(struct log_sample *s)
 
 static bool is_for(const struct log_target *t, int level)
 {
-	return t->sock && level <= t->max_level;
+	return (t->sock || t->ring) && level <= t->max_level;
 }
 
 static void count_drop(void)
@@ -232,19 +234,23 @@ static void count_drop(void)
 		LB_COUNT(&process_mine()->dropped_logs, 1);
 }
 
+/* The line end of what goes out is not part of what a ring keeps. */
 static void send_to(struct log_target *t, const struct log_line *l)
 {
+	enum log_format format = t->ring ? ring_format(t->ring, t->format) : t->format;
 	char header[LOG_HEADER_MAX];
 	struct iovec iov[3];
 	size_t len, room;
 
-	len = log_put_header(t, l, header);
+	len = log_put_header(t, format, l, header);
 	len = LB_MIN(len, t->max_len - 1);
 	room = t->max_len - 1 - len;
 	iov[0] = (struct iovec){ header, len };
 	iov[1] = (struct iovec){ (void *)(uintptr_t)l->msg.ptr, LB_MIN(l->msg.len, room) };
 	iov[2] = (struct iovec){ (void *)(uintptr_t) "\n", 1 };
-	if (!log_sock_send(t->sock, iov, 3))
+	if (t->ring)
+		ring_write(t->ring, iov, 2);
+	else if (!log_sock_send(t->sock, iov, 3))
 		count_drop();
 }
 

@@ -3,6 +3,8 @@
  * Reading of log lines: 'log <target> [len n] [format f] [sample r:n] <facility> [max [min]]', 'log
  * global', 'no log'; and the opening and giving back of what they name. Control thread.
  */
+#include <lb/observe/log_feed.h>
+
 #include "log_priv.h"
 
 #include <errno.h>
@@ -124,6 +126,17 @@ static int set_inet(struct cfg_parser *p, const struct cfg_word *w, const char *
 	return 0;
 }
 
+/* What is not an address, but a section of that name. */
+static bool parse_section_target(const struct cfg_word *w, struct log_target *t)
+{
+	const char *s = w->str;
+
+	if (!skip(&s, "ring@"))
+		return false;
+	t->ring_name = slice_of(s);
+	return true;
+}
+
 static int parse_target(struct cfg_parser *p, const struct cfg_word *w, struct log_addr *out)
 {
 	const char *s = w->str;
@@ -136,18 +149,14 @@ static int parse_target(struct cfg_parser *p, const struct cfg_word *w, struct l
 		return set_fd(p, w, "2", out);
 	if (skip(&s, "fd@"))
 		return set_fd(p, w, s, out);
-	if (strncmp(s, "ring@", 5) == 0)
-		return cfg_error(p, w,
-			"'ring@' needs a ring section, which this version does not have; "
-			"log to a datagram socket or a descriptor instead");
 	if (strncmp(s, "backend@", 8) == 0)
 		return cfg_error(p, w,
 			"'backend@' needs a backend in mode log, which this version does "
 			"not have; log to a datagram socket or a descriptor instead");
 	if (strncmp(s, "tcp", 3) == 0 && strchr(s, '@'))
 		return cfg_error(p, w,
-			"logs are not sent over TCP; use UDP, a datagram socket or a "
-			"descriptor");
+			"for logs over TCP make a ring section with a server, and log to "
+			"'ring@' and its name");
 	if (s[0] == '/' || skip(&s, "unix@") || skip(&s, "uxdg@"))
 		return set_path(p, w, s, false, out);
 	if (skip(&s, "abns@"))
@@ -160,9 +169,39 @@ static int parse_target(struct cfg_parser *p, const struct cfg_word *w, struct l
 	return set_inet(p, w, s, AF_UNSPEC, out);
 }
 
+int log_stream_addr_parse(
+	struct cfg_parser *p, const struct cfg_word *w, struct log_stream_addr *out)
+{
+	struct log_addr a = { .fd = -1 };
+	const char *s = w->str;
+	int err;
+
+	memset(out, 0, sizeof(*out));
+	if (s[0] == '/' || skip(&s, "unix@"))
+		err = set_path(p, w, s, false, &a);
+	else if (skip(&s, "abns@"))
+		err = set_path(p, w, s, true, &a);
+	else if (skip(&s, "ipv4@") || skip(&s, "tcp4@"))
+		err = set_inet(p, w, s, AF_INET, &a);
+	else if (skip(&s, "ipv6@") || skip(&s, "tcp6@"))
+		err = set_inet(p, w, s, AF_INET6, &a);
+	else if (strchr(s, '@') && !skip(&s, "tcp@"))
+		err = cfg_error(p, w,
+			"expected an address such as 192.0.2.1:514, tcp@name:514 or unix@/path, "
+			"got '%s'",
+			w->str);
+	else
+		err = set_inet(p, w, s, AF_UNSPEC, &a);
+	if (err)
+		return -1;
+	out->len = a.len;
+	memcpy(&out->ss, &a.ss, a.len);
+	return 0;
+}
+
 /* --- options --- */
 
-static int parse_format(struct cfg_parser *p, struct cfg_args *args, struct log_target *t)
+int log_format_parse(struct cfg_parser *p, struct cfg_args *args, enum log_format *out)
 {
 	const struct cfg_word *w = cfg_need(p, args, "a format such as rfc5424");
 
@@ -170,7 +209,7 @@ static int parse_format(struct cfg_parser *p, struct cfg_args *args, struct log_
 		return -1;
 	for (unsigned i = 0; i < LB_ARRAY_LEN(formats); i++)
 		if (strcmp(w->str, formats[i].name) == 0) {
-			t->format = formats[i].format;
+			*out = formats[i].format;
 			return 0;
 		}
 	return cfg_error(p, w,
@@ -263,7 +302,7 @@ static int parse_options(struct cfg_parser *p, struct cfg_args *args, struct log
 		if (cfg_accept(args, "len"))
 			err = parse_len(p, args, t);
 		else if (cfg_accept(args, "format"))
-			err = parse_format(p, args, t);
+			err = log_format_parse(p, args, &t->format);
 		else if (cfg_accept(args, "sample"))
 			err = parse_sample(p, args, t);
 		else if (cfg_accept(args, "profile"))
@@ -322,9 +361,10 @@ static struct log_target *parse_line(struct cfg_parser *p, struct cfg_args *args
 	t->word = w;
 	t->max_len = LOG_DEFAULT_LEN;
 	t->max_level = 7;
-	if (parse_target(p, w, &t->addr) || parse_options(p, args, t) ||
-		parse_facility(p, args, t) || parse_level(p, args, &t->max_level) ||
-		parse_level(p, args, &t->min_level) || cfg_no_more(p, args))
+	if ((!parse_section_target(w, t) && parse_target(p, w, &t->addr)) ||
+		parse_options(p, args, t) || parse_facility(p, args, t) ||
+		parse_level(p, args, &t->max_level) || parse_level(p, args, &t->min_level) ||
+		cfg_no_more(p, args))
 		return NULL;
 	return t;
 }
@@ -389,16 +429,37 @@ static int resolve_profile(struct cfg_parser *p, struct log_target *t)
 	return cfg_error_line(p, t->line, w, "there is no log-profile section named '%s'", w->str);
 }
 
+static int resolve_ring(struct cfg_parser *p, const struct log_target *t)
+{
+	if (!t->ring_name.ptr || log_upper.find_ring(p, t->ring_name))
+		return 0;
+	return cfg_error_line(p, t->line, t->word, "there is no ring section named '%.*s'",
+		SLICE_ARG(t->ring_name));
+}
+
 int log_resolve(struct cfg_parser *p, struct log_conf *lc)
 {
 	int bad = 0;
 
 	for (unsigned i = 0; i < lc->n_targets; i++)
-		bad |= resolve_profile(p, lc->targets[i]);
+		bad |= resolve_profile(p, lc->targets[i]) | resolve_ring(p, lc->targets[i]);
 	return bad;
 }
 
 /* --- opening --- */
+
+/* Rings were prepared before. */
+static int open_target(struct cfg_parser *p, struct log_target *t)
+{
+	struct ring_conf *rc;
+
+	if (!t->ring_name.ptr)
+		return log_sock_get(&t->addr, &t->sock);
+	rc = log_upper.find_ring(p, t->ring_name);
+	LB_ASSERT(rc && rc->ring);
+	t->ring = ring_ref(rc->ring);
+	return 0;
+}
 
 int log_open(struct cfg_parser *p, struct log_conf *lc)
 {
@@ -407,9 +468,9 @@ int log_open(struct cfg_parser *p, struct log_conf *lc)
 	for (unsigned i = 0; i < lc->n_targets; i++) {
 		struct log_target *t = lc->targets[i];
 
-		if (t->sock) /* a defaults section's line, opened by another of its proxies */
+		if (t->sock || t->ring) /* inherited, opened by another of its proxies */
 			continue;
-		err = log_sock_get(&t->addr, &t->sock);
+		err = open_target(p, t);
 		if (err)
 			ret = cfg_error_line(p, t->line, t->word, "cannot log to '%s': %s",
 				t->word->str, strerror(-err));
@@ -419,6 +480,8 @@ int log_open(struct cfg_parser *p, struct log_conf *lc)
 
 void log_close(struct log_conf *lc)
 {
-	for (unsigned i = 0; i < lc->n_targets; i++)
+	for (unsigned i = 0; i < lc->n_targets; i++) {
 		log_sock_put(&lc->targets[i]->sock);
+		ring_unref(&lc->targets[i]->ring);
+	}
 }

@@ -45,11 +45,15 @@ struct log_sample {     /* 'sample 1,3-4:5' */
 	atomic_uint next; /* [atomic] shared by workers: the share is of all lines */
 };
 
+struct ring;
+
 struct log_target {
 	struct log_addr addr;
 	const struct cfg_line *line; /* for messages about opening it */
 	const struct cfg_word *word;
-	struct log_sock *sock; /* holds a reference; NULL until opened */
+	struct log_sock *sock;  /* holds a reference; NULL until opened, and for the others */
+	struct slice ring_name; /* ring@; .ptr NULL: another kind */
+	struct ring *ring;      /* holds a reference; NULL until opened */
 	enum log_format format;
 	uint32_t max_len;
 	uint8_t facility;  /* 0..23 */
@@ -72,7 +76,8 @@ struct log_line { /* one line on its way to several targets */
 	int level;
 	struct slice msg, sd, tag, hostname;
 };
-size_t log_put_header(const struct log_target *t, const struct log_line *l, char *dst);
+size_t log_put_header(
+	const struct log_target *t, enum log_format format, const struct log_line *l, char *dst);
 bool log_sample_take(struct log_sample *s);
 
 #endif

@@ -23,6 +23,8 @@
 #include <lb/sample/pat_ref.h>
 #include <lb/server/queue.h>
 
+#include <lb/observe/ring.h>
+
 #include "activate_priv.h"
 
 #define RETRY_MS 200 /* until a check that memory lacked for is made */
@@ -106,7 +108,14 @@ static void detach_all(struct activation *act)
 static int open_logs(struct activation *act)
 {
 	struct config *c = act->c;
-	int bad = log_open(act->p, &c->global.log);
+	struct ring_conf *rc;
+	int bad = 0;
+
+	list_for_each(rc, &c->rings, node)
+		bad |= ring_prepare(act->p, rc);
+	if (bad)
+		return -1;
+	bad = log_open(act->p, &c->global.log);
 
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		bad |= log_open(act->p, &c->proxies[i]->log);
@@ -297,11 +306,14 @@ static void commit(struct activation *act, struct strbuf *summary)
 {
 	struct config *c = act->c, *old = act->old;
 	struct summary sum = { 0 };
+	struct ring_conf *rc;
 
 	summary_note_new(&sum, act);
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		commit_proxy(act, c->proxies[i]);
 	commit_servers(act);
+	list_for_each(rc, &c->rings, node)
+		ring_commit(rc);
 	rcu_assign_pointer(lb_global_log, &c->global.log);
 	pat_refs_activate(&c->arena);
 	atomic_store_explicit(&lb_config, c, memory_order_release);

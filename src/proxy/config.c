@@ -9,6 +9,8 @@
  */
 #include <lb/proxy/config.h>
 
+#include <lb/observe/ring.h>
+
 #include "proxy_priv.h"
 
 #include <malloc.h>
@@ -39,6 +41,7 @@ struct config *config_new(void)
 	list_init(&c->userlists);
 	list_init(&c->http_errors);
 	list_init(&c->log_profiles);
+	list_init(&c->rings);
 	list_init(&c->log_profile_refs);
 	tune_set_defaults(&c->global.tune);
 	c->index = ARENA_NEW(&c->arena, struct config_index);
@@ -104,10 +107,14 @@ static void release_proxy(struct proxy *px)
 
 void config_detach(struct config *c)
 {
+	struct ring_conf *rc;
+
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		release_proxy(c->proxies[i]);
 	if (c->refs)
 		log_close(&c->global.log);
+	list_for_each(rc, &c->rings, node)
+		ring_release(rc);
 	free(c->refs);
 	c->refs = NULL;
 }

@@ -65,6 +65,7 @@ struct cli_session {
 	struct cmd_ctx ctx;
 	bool has_cmd, is_closing, is_deaf; /* is_deaf: nobody reads the output any more */
 	bool is_refused, is_swallowing;    /* closing for what the peer sent; reading it away */
+	bool is_gone;                      /* the peer has closed, both ways */
 	bool is_dead;                      /* freed when the asynchronous command ends */
 	size_t reply;                      /* where the current reply begins in out */
 	struct strbuf out;

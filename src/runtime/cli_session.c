@@ -101,6 +101,8 @@ static void on_ready(struct watch *w, uint32_t events)
 	LB_ASSERT(s->magic == CLI_SESSION_MAGIC);
 	if (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR))
 		s->can_recv = true;
+	if (events & (EPOLLHUP | EPOLLERR))
+		s->is_gone = true;
 	session_work(s);
 }
 
@@ -118,7 +120,7 @@ static void on_idle(struct timer *t)
 {
 	struct cli_session *s = LB_CONTAINER_OF(t, struct cli_session, idle);
 
-	if (s->has_cmd && s->ctx.is_async) { /* it is us who are slow */
+	if (s->has_cmd && (s->ctx.is_async || s->ctx.is_waiting)) { /* it is us who are slow */
 		touch(s);
 		return;
 	}
@@ -279,6 +281,14 @@ static void on_finished(struct cmd_ctx *c)
 	if (!s->ctx.kw->more)
 		finish(s);
 	touch(s);
+	task_wake(this_loop(), &s->task);
+}
+
+static void on_woken(struct cmd_ctx *c)
+{
+	struct cli_session *s = c->session;
+
+	LB_ASSERT(s->magic == CLI_SESSION_MAGIC);
 	task_wake(this_loop(), &s->task);
 }
 
@@ -597,13 +607,33 @@ static void next_piece(struct cli_session *s)
 
 /* --- the engine --- */
 
+/*
+ * A command that waits for what comes has no end: anything that is typed ends it, and is thrown
+ * away. A peer that has only ended its side of the stream is listened to still.
+ */
+static bool is_interrupted(struct cli_session *s)
+{
+	if (s->is_gone)
+		go_deaf(s);
+	if (s->is_deaf)
+		return true;
+	compact_in(s);
+	if (!fill(s))
+		return s->is_closing;
+	s->start = s->scanned = s->in.len;
+	s->in_line = false;
+	return true;
+}
+
 /* Return: whether there is more to do now. */
 static bool step(struct cli_session *s)
 {
 	if (s->has_cmd && s->ctx.is_async)
 		return false;
+	if (s->has_cmd && s->ctx.is_waiting && !is_interrupted(s))
+		return false;
 	if (s->has_cmd) {
-		if (s->is_deaf || !s->ctx.kw->more(&s->ctx))
+		if (s->is_deaf || s->ctx.is_waiting || !s->ctx.kw->more(&s->ctx))
 			finish(s);
 		return true;
 	}
@@ -647,4 +677,5 @@ static void session_work(struct cli_session *s)
 void cli_sessions_init(void)
 {
 	cmd_finished = on_finished;
+	cmd_woken = on_woken;
 }

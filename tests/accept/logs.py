@@ -2,11 +2,13 @@
 """Logs as other programs read them: logs.py [NAME...]"""
 import contextlib
 import json
+import os
 import re
 import select
 import socket
+import subprocess
 
-from lbtest import DEFAULTS, free_port, Lb, main, Origin
+from lbtest import DEFAULTS, folder, free_port, Lb, main, Origin, PROGRAM, wait_for
 
 
 class Cbor:
@@ -239,5 +241,186 @@ frontend bad
     assert not full.has_more() and not close.has_more() and not plain.has_more()
 
 
+class Server:
+    """A log server over TCP."""
+
+    def __init__(self, port=0):
+        self.listener = socket.create_server(("127.0.0.1", port))
+        self.port = self.listener.getsockname()[1]
+        self.listener.settimeout(20)
+        self.conn, self.buf = None, b""
+
+    def accept(self):
+        self.conn, self.buf = self.listener.accept()[0], b""
+        self.conn.settimeout(20)
+
+    def take(self, n):
+        while len(self.buf) < n:
+            got = self.conn.recv(65536)
+            assert got, "closed"
+            self.buf += got
+        out, self.buf = self.buf[:n], self.buf[n:]
+        return out
+
+    def line(self):
+        """Non-transparent framing."""
+        while b"\n" not in self.buf:
+            got = self.conn.recv(65536)
+            assert got, "closed"
+            self.buf += got
+        out, self.buf = self.buf.split(b"\n", 1)
+        return out
+
+    def counted(self):
+        """Octet counting (RFC 6587 3.4.1)."""
+        n = b""
+        while not n.endswith(b" "):
+            n += self.take(1)
+            assert len(n) < 8, n
+        assert re.fullmatch(rb"[1-9]\d*", n[:-1]), n
+        return self.take(int(n))
+
+    def close(self):
+        if self.conn:
+            self.conn.close()
+        self.listener.close()
+
+
+RFC5424 = rb"<134>1 \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d - lb \d+ - - "
+
+
+def rings():
+    """What was logged can be asked for, goes to servers, which may be away for a while, and is there after a reload."""
+    port, dead = free_port(), free_port()
+    counted, legacy = Server(), Server()
+    ring = """
+ring counted
+  description "for the archive"
+  format rfc5424
+  maxlen %d
+  size %s
+  timeout connect 5s
+  timeout server 10s
+  server s1 127.0.0.1:%d log-proto octet-count
+ring lines
+  server s1 127.0.0.1:%d
+  server away 127.0.0.1:%d log-proto legacy
+"""
+    web = DEFAULTS + """
+frontend web
+  bind 127.0.0.1:%d
+  log ring@counted len 8192 local0
+  log ring@lines len 800 format short local0
+  log ring@buf0 local0
+  log-format "%%HU"
+  http-request return status 200
+""" % port
+    lb = Lb(ring % (1000, "16k", counted.port, legacy.port, dead) + web, extra_global="tune.http.logurilen 4096")
+    ask(port, b"GET /one HTTP/1.1")
+    counted.accept()
+    legacy.accept()
+    assert re.fullmatch(RFC5424 + b"/one", counted.counted())
+    assert legacy.line() == b"<6>/one"
+    long_path = b"/" + b"x" * 2000
+    ask(port, b"GET " + long_path + b" HTTP/1.1")
+    got = counted.counted()
+    assert len(got) == 1000 and re.match(RFC5424 + b"/xxx", got), got
+    got = legacy.line()
+    assert got == b"<6>" + long_path[:796], (len(got), got[:20], "len 800 of its log line")
+    # a server that goes: what comes meanwhile waits for it
+    legacy.close()
+    for i in range(20):
+        ask(port, b"GET /%d HTTP/1.1" % i)
+    for i in range(20):
+        assert counted.counted().endswith(b" /%d" % i)
+    legacy = Server(legacy.port)
+    legacy.accept()
+    lines = [legacy.line()]
+    while lines[-1] != b"<6>/19":
+        lines.append(legacy.line())
+    # those written between its end and the news of it may be lost with the connection
+    assert lines == [b"<6>/%d" % i for i in range(20)][-len(lines):] and len(lines) > 10, lines
+    # the command
+    text = lb.ask("show events")
+    assert re.search(r"^    buf0 +: type=buffer, 0 dropped, ", text, re.M), text
+    assert re.search(r"^    counted +: type=buffer, 0 dropped, for the archive$", text, re.M), text
+    assert lb.ask("show events buf0").split("\n") == ["/one", long_path.decode()[:1023]] + ["/%d" % i for i in range(20)] + ["", ""]
+    assert lb.ask("show events buf0 -0").split("\0")[-3:] == ["/18", "/19", "\n\n"]
+    assert lb.ask("show events buf0 -n") == "\n"
+    assert lb.ask("show events nowhere") == "No such event sink\n\n"
+    assert lb.ask("show events buf0 -x") == "unknown option\n\n"
+    # -w goes on until something is typed; others do their work meanwhile
+    with socket.socket(socket.AF_UNIX) as s, socket.socket(socket.AF_UNIX) as leaver:
+        for c in s, leaver:
+            c.settimeout(20)
+            c.connect(lb.socket)
+            c.sendall(b"show events buf0 -wn\n")
+        # answered once the commands before it were begun
+        wait_for(lambda: lb.info("CurrConns") is not None, "commands")
+        leaver.close()
+        ask(port, b"GET /waited HTTP/1.1")
+        got = b""
+        while b"\n" not in got:
+            got += s.recv(1000)
+        assert got == b"/waited\n", got
+        ask(port, b"GET /more HTTP/1.1")
+        assert s.recv(1000) == b"/more\n"
+        s.sendall(b"\n")
+        assert s.recv(1000) == b"\n"
+        assert s.recv(1000) == b""
+    # more than fits: the oldest go
+    for i in range(40):
+        ask(port, b"GET /%d/%s HTTP/1.1" % (i, b"y" * 900))
+    lines = lb.ask("show events buf0").split()
+    assert 15 <= len(lines) <= 18 and lines[-1].startswith("/39/"), lines
+    before = lb.ask("show events counted")
+    # contents, connections and positions live over a reload that makes it larger
+    for i in range(2 + 40):
+        counted.counted()
+    lb.write(ring % (2000, "64k", counted.port, legacy.port, dead) + web)
+    assert "Success=1" in lb.ask("reload"), lb.output()
+    wait_for(lambda: ask(port, b"GET /reloaded" + b"z" * 1500 + b" HTTP/1.1")
+             and len(lb.ask("show events counted").split("\n")[-3]) > 1400, "the new maxlen is in force")
+    after = lb.ask("show events counted")
+    assert after.startswith(before.rstrip("\n")), "the old lines come first"
+    assert re.match(RFC5424 + b"/reloaded", counted.counted()), "over the same connection"
+    wait_for(lambda: int(lb.info("DroppedLogs")) > 0, "the one that was never there has missed some")
+    assert re.search(r"^    lines +: type=buffer, [1-9]\d* dropped, lines$", lb.ask("show events"), re.M)
+    lb.finish()
+
+
+def backing():
+    """A ring in a file: it outlives the process, the one before becomes .bak."""
+    port, path = free_port(), folder() + "/ring"
+    config = """
+ring file
+  backing-file %s
+  size 16k
+""" % path + DEFAULTS + """
+frontend web
+  bind 127.0.0.1:%d
+  log ring@file local0
+  log-format "%%HU"
+  http-request return status 200
+""" % port
+    for turn in range(2):
+        lb = Lb(config)
+        ask(port, b"GET /turn%d HTTP/1.1" % turn)
+        wait_for(lambda: "/turn%d" % turn in lb.ask("show events file"), "the line")
+        lb.proc.kill()
+        lb.wait()
+        with open(path, "rb") as f:
+            data = f.read()
+        assert len(data) == 16384 + 64 and data[:8] == b"lb-ring1" and b"/turn%d" % turn in data
+    with open(path + ".bak", "rb") as f:
+        assert b"/turn0" in f.read()
+    assert os.stat(path).st_mode & 0o777 == 0o600
+    subprocess.run([PROGRAM, "-c", "-q", "-f", lb.config], check=True)
+    with open(path, "rb") as f:
+        assert b"/turn1" in f.read(), "a check leaves it alone"
+    lb = Lb(config.replace(path, "/nonexistent/ring"), wait=False)
+    assert lb.wait() == 1 and "cannot make the ring 'file' in /nonexistent/ring: No such file" in lb.output()
+
+
 if __name__ == "__main__":
-    main({"encodings": encodings, "profiles": profiles})
+    main({"encodings": encodings, "profiles": profiles, "rings": rings, "backing": backing})

@@ -116,9 +116,9 @@ static void test_parse_refuses(void **state)
 		{ "127.0.0.1 sample 1,1:4 local0", "may not overlap" },
 		{ "127.0.0.1 sample 1,:4 local0", "expected ranges and a size" },
 		{ "127.0.0.1 sample 1:0 local0", "expected ranges and a size" },
-		{ "ring@r local0", "'ring@' needs a ring section" },
+
 		{ "backend@b local0", "'backend@' needs a backend in mode log" },
-		{ "tcp@127.0.0.1:1 local0", "not sent over TCP" },
+		{ "tcp@127.0.0.1:1 local0", "for logs over TCP make a ring section" },
 		{ "fd@x local0", "expected a descriptor such as fd@3" },
 		{ "unix@ local0", "the path of a socket has 1 to" },
 		{ "127.0.0.1 profile", "the name of a log-profile section" },
@@ -175,7 +175,7 @@ static void test_headers(void **state)
 			.tag = SLICE("lb"),
 			.hostname = slice_of(t[i].hostname),
 			.sd = slice_of(t[i].sd) };
-		size_t n = log_put_header(&target, &l, got);
+		size_t n = log_put_header(&target, target.format, &l, got);
 
 		got[n] = '\0';
 		snprintf(expected, sizeof(expected), t[i].expected, getpid());

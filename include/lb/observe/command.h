@@ -29,9 +29,12 @@ struct cmd_ctx { /* one command being run, owned by its session */
 	unsigned n_args;
 	struct slice payload; /* .ptr NULL: none */
 	enum cmd_level level;
-	struct strbuf *out;      /* the reply */
-	void *state;             /* the command's, between calls of .more; freed by .release */
-	bool is_async;           /* set by .run: the reply ends when cmd_finish() is called */
+	struct strbuf *out; /* the reply */
+	void *state;        /* the command's, between calls of .more; freed by .release */
+	bool is_async;      /* set by .run: the reply ends when cmd_finish() is called */
+	/* set by .more: it is called again after cmd_wake(); the session's peer may leave, or say
+	 * something, which ends the command */
+	bool is_waiting;
 	uint8_t severity_output; /* enum cmd_severity: of the session */
 	void *session;           /* of the runtime module */
 };
@@ -89,7 +92,10 @@ int cmd_ask_workers(struct cmd_ctx *c, void (*fn)(struct strbuf *out, void *arg)
 int cmd_ask_worker(
 	struct cmd_ctx *c, unsigned worker, void (*fn)(struct strbuf *out, void *arg), void *arg);
 void cmd_finish(struct cmd_ctx *c);
-/* What ends an asynchronous command; the runtime module sets it at start-up. */
+void cmd_wake(struct cmd_ctx *c); /* a command that waits can go on */
+/* What ends an asynchronous command, and wakes one that waits; the runtime module sets them at
+ * start-up. */
 extern void (*cmd_finished)(struct cmd_ctx *c);
+extern void (*cmd_woken)(struct cmd_ctx *c);
 
 #endif

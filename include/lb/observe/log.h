@@ -24,6 +24,7 @@ enum log_format {
 
 #define LOG_LEVEL_SILENT -1 /* log-level set to silent: no line */
 
+struct ring_conf;
 struct log_profile; /* a log-profile section; the layer above knows its formats */
 struct log_target;  /* one 'log' line; in the generation's arena, its socket shared and counted */
 
@@ -65,6 +66,8 @@ typedef void (*log_build_fn)(const struct log_profile *profile, struct log_text 
  */
 void log_send_built(const struct log_conf *lc, const struct log_conf *global, int level,
 	const struct log_profile *forced, log_build_fn build, void *arg);
+/* The next word, a format's name. 0 or -1 (reported). */
+int log_format_parse(struct cfg_parser *p, struct cfg_args *args, enum log_format *out);
 bool log_is_wanted(const struct log_conf *lc, const struct log_conf *global, int level);
 /* For the process itself: to the current generation's global targets. */
 void log_process(int level, const char *fmt, ...) LB_PRINTF(2, 3);
@@ -75,6 +78,8 @@ const char *log_level_name(int level);
 /* What the targets ask of the layers above; filled in at start-up. */
 struct log_upper {
 	const struct log_profile *(*find_profile)(struct cfg_parser *p, struct slice name);
+	/* NULL: there is none */
+	struct ring_conf *(*find_ring)(struct cfg_parser *p, struct slice name);
 };
 extern struct log_upper log_upper;
 

@@ -70,6 +70,7 @@ struct config {
 	unsigned n_defaults;
 	struct list userlists, http_errors; /* struct userlist, struct http_errors_section */
 	struct list log_profiles;           /* struct log_profile, by order of the files */
+	struct list rings;                  /* struct ring_conf */
 	struct list log_profile_refs;       /* rules that name one, until they are resolved */
 	struct config_index *index; /* hash for config_find_*, and what the parser must remember */
 	struct config_refs *refs;   /* n_workers + 1; made at activation */
