@@ -1,30 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Each index of patterns against a plain walk over the same patterns, with data made by chance. */
-#include "fixture.h"
+#include "pattern_model.h"
 
 #include <arpa/inet.h>
 
 #define N_PATTERNS 300
 #define N_SUBJECTS 2000
-
-static uint64_t chance_state;
-
-static unsigned chance(unsigned n)
-{
-	chance_state = chance_state * 6364136223846793005u + 1442695040888963407u;
-	return (unsigned)(chance_state >> 33) % n;
-}
-
-/* Few letters and short texts, so that prefixes and duplicates are common. */
-static struct slice some_text(char *buf, unsigned max, const char *letters)
-{
-	unsigned len = chance(max + 1);
-
-	for (unsigned i = 0; i < len; i++)
-		buf[i] = letters[chance((unsigned)strlen(letters))];
-	buf[len] = '\0';
-	return slice_make(buf, len);
-}
 
 static int number_of(struct slice s)
 {
@@ -32,58 +13,6 @@ static int number_of(struct slice s)
 
 	assert_int_equal(str_parse_int(s, &v), 0);
 	return (int)v;
-}
-
-/* --- what each matcher means --- */
-
-static bool ends(struct slice s, struct slice p, bool icase)
-{
-	struct slice tail = slice_make(s.ptr + s.len - LB_MIN(p.len, s.len), LB_MIN(p.len, s.len));
-
-	return icase ? slice_ieq(tail, p) : slice_eq(tail, p);
-}
-
-static bool begins(struct slice s, struct slice p, bool icase)
-{
-	struct slice head = slice_make(s.ptr, LB_MIN(p.len, s.len));
-
-	return icase ? slice_ieq(head, p) : slice_eq(head, p);
-}
-
-static bool has_part(struct slice s, struct slice p, bool icase, const char *delims)
-{
-	while (p.len && strchr(delims, p.ptr[0]))
-		p.ptr++, p.len--;
-	while (p.len && strchr(delims, p.ptr[p.len - 1]))
-		p.len--;
-	for (size_t i = 0; p.len && i + p.len <= s.len; i++) {
-		bool starts = i == 0 || strchr(delims, s.ptr[i - 1]);
-		bool stops = i + p.len == s.len || strchr(delims, s.ptr[i + p.len]);
-
-		if (starts && stops && begins(slice_make(s.ptr + i, p.len), p, icase))
-			return true;
-	}
-	return false;
-}
-
-static bool contains(struct slice s, struct slice p, bool icase)
-{
-	for (size_t i = 0; p.len && i + p.len <= s.len; i++)
-		if (begins(slice_make(s.ptr + i, s.len - i), p, icase))
-			return true;
-	return false;
-}
-
-static bool fits(enum pat_match m, struct slice s, struct slice p, bool icase)
-{
-	switch (m) {
-	case PAT_STR: return icase ? slice_ieq(s, p) : slice_eq(s, p);
-	case PAT_BEG: return begins(s, p, icase);
-	case PAT_END: return ends(s, p, icase);
-	case PAT_DIR: return has_part(s, p, icase, "/?");
-	case PAT_DOM: return has_part(s, p, icase, "/?.:");
-	default: return contains(s, p, icase);
-	}
 }
 
 /* The first that fits; of prefixes with case the longest. */
