@@ -18,19 +18,18 @@ struct var_arg {
 	struct logformat *lf; /* set-var-fmt */
 };
 
-/* A variable that cannot be set (its memory limit) keeps its value, as the manual of tune.vars.*
- * says. */
+/*
+ * What has no value sets nothing, nor is it waited for: rules wait by their conditions, and when one
+ * does, all are looked at again with what has come by then. A variable that cannot be set (its
+ * memory limit) keeps its value, as the manual of tune.vars.* says.
+ */
 static enum verdict exec_set_var(const struct rule *r, struct smp_env *env, struct rule_run *run)
 {
 	const struct var_arg *v = r->arg;
 	struct sample smp = { 0 };
 
-	if (!expr_eval(v->expr, env, SMP_ANY, &smp)) {
-		bool may_wait = r->set == RS_TCP_REQ_CONT || r->set == RS_TCP_RES_CONT;
-
-		return may_wait && (smp.flags & SMP_F_MAY_CHANGE) && !env->is_final ? RULE_YIELD
-										    : RULE_CONTINUE;
-	}
+	if (!expr_eval(v->expr, env, SMP_ANY, &smp))
+		return RULE_CONTINUE;
 	if (!v->conds || var_conds_hold(v->conds, env, v->name, &smp))
 		(void)var_set(env, v->name, &smp);
 	return RULE_CONTINUE;
