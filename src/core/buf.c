@@ -4,6 +4,9 @@
 
 #include <lb/core/pool.h>
 
+#include <errno.h>
+#include <stdlib.h>
+
 #define DEFAULT_BUFSIZE 16384
 #define BUFS_KEPT       128 /* per thread: 2 MB of the default size */
 
@@ -32,9 +35,25 @@ struct buf *buf_new(void)
 	return b;
 }
 
+struct buf *buf_new_large(uint32_t size)
+{
+	uint32_t cap = LB_MAX(size, buf_size() + 1); /* by which it is told from the pool's */
+	struct buf *b = malloc(sizeof(*b) + cap);
+
+	if (!b)
+		return NULL;
+	b->refs = 1;
+	b->cap = cap;
+	b->head = b->tail = 0;
+	return b;
+}
+
 void buf_free_slow(struct buf *b)
 {
-	pool_free(&buf_pool, b);
+	if (LB_UNLIKELY(b->cap > buf_size()))
+		free(b);
+	else
+		pool_free(&buf_pool, b);
 }
 
 uint32_t bufs_in_use(void)
@@ -169,6 +188,55 @@ uint32_t bufq_copy_out(const struct bufq *q, char *dst, uint32_t max)
 		done += len;
 	}
 	return done;
+}
+
+/* Is the first slice the end of what was filled of a buffer that nobody else uses? */
+static bool can_extend(struct bufq *q, uint32_t n)
+{
+	const struct bslice *s = bufq_at(q, 0);
+
+	return s->buf && s->buf->refs == 1 && s->ptr + s->len == s->buf->data + s->buf->tail &&
+	       buf_room(s->buf) >= n;
+}
+
+static void drop_behind_first(struct bufq *q)
+{
+	while (q->n > 1) {
+		struct bslice *s = bufq_at(q, q->n - 1u);
+
+		q->len -= s->len;
+		q->n--;
+		buf_unref(&s->buf);
+	}
+}
+
+int bufq_gather(struct bufq *q, uint64_t cap)
+{
+	struct bslice *first = bufq_at(q, 0);
+	uint32_t len = q->len, rest;
+	struct buf *b;
+
+	if (q->n < 2)
+		return 0;
+	rest = len - first->len;
+	if (can_extend(q, rest)) {
+		b = first->buf;
+		for (unsigned i = 1; i < q->n; i++) {
+			memcpy(b->data + b->tail, at(q, i)->ptr, at(q, i)->len);
+			b->tail += at(q, i)->len;
+		}
+		drop_behind_first(q);
+		first->len = q->len = len;
+		return 0;
+	}
+	b = buf_new_large((uint32_t)LB_MIN(LB_MAX(cap, len), UINT32_MAX / 2));
+	if (!b)
+		return -ENOMEM;
+	b->tail = bufq_copy_out(q, b->data, len);
+	bufq_clear(q);
+	bufq_append(q, b, b->data, b->tail);
+	buf_unref(&b);
+	return 0;
 }
 
 unsigned bufq_iov(const struct bufq *q, struct iovec *iov, unsigned max)

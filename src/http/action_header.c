@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Actions on header fields: set-header, add-header, del-header, replace-header, replace-value;
- * set-status.
+ * Actions on header fields: set-header, add-header, early-hint, del-header, replace-header,
+ * replace-value; set-status.
  *
  * Names are lower-cased when the rule is parsed. A value that cannot be a value (CR, LF, NUL), one
  * field too many, or no memory: the rewrite has failed, and strict-mode says what that means. The
@@ -75,6 +75,37 @@ static enum verdict exec_add(const struct rule *r, struct smp_env *env, struct r
 	if (!m)
 		return RULE_CONTINUE;
 	if (make_value(env, h, m, &v) != 0 || http_add(m, h->name, v) != 0)
+		return rule_rewrite_failed(run);
+	return RULE_CONTINUE;
+}
+
+/* --- early-hint --- */
+
+#define HINTS_MAX 64 /* fields of one 103 */
+
+static struct http_msg *hints_of(struct smp_env *env, struct rule_run *run)
+{
+	struct http_msg *m = run->hints;
+
+	if (m)
+		return m;
+	m = http_msg_new_in(env->arena, HINTS_MAX, true);
+	if (m && http_set_status(m, 103, SLICE_NULL) != 0)
+		return NULL;
+	return run->hints = m;
+}
+
+/* RFC 8297. A client of HTTP/1.0 takes the first response for the final one. */
+static enum verdict exec_hint(const struct rule *r, struct smp_env *env, struct rule_run *run)
+{
+	const struct hdr_arg *h = r->arg;
+	struct http_msg *m;
+	struct slice v;
+
+	if (!env->req || env->req->version < 11)
+		return RULE_CONTINUE;
+	m = hints_of(env, run);
+	if (!m || make_value(env, h, m, &v) != 0 || http_add(m, h->name, v) != 0)
 		return rule_rewrite_failed(run);
 	return RULE_CONTINUE;
 }
@@ -308,6 +339,12 @@ static int parse_add(
 	return parse_set_or_add(p, r, args, where, exec_add);
 }
 
+static int parse_hint(
+	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
+{
+	return parse_set_or_add(p, r, args, where, exec_hint);
+}
+
 static int parse_del(
 	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
@@ -403,6 +440,9 @@ static const struct action_kw header_actions[] = {
 	{ .name = "add-header", .sets = RS_ALL_HTTP, .parse = parse_add,
 	  .usage = "add-header <name> <fmt> [{if | unless} <condition>]",
 	  .help = "append a header field" },
+	{ .name = "early-hint", .sets = RS_BIT(RS_HTTP_REQ), .parse = parse_hint,
+	  .usage = "early-hint <name> <fmt> [{if | unless} <condition>]",
+	  .help = "tell the client a field of the response in advance (103)" },
 	{ .name = "del-header", .sets = RS_ALL_HTTP, .parse = parse_del,
 	  .usage = "del-header <name> [-m { str | beg | end | sub | reg }] [{if | unless} <condition>]",
 	  .help = "remove all header fields of a name, or whose names match" },

@@ -95,6 +95,8 @@ struct slice fetch_body(struct smp_env *env, enum fetch_dir dir)
 		return SLICE_NULL;
 	if (!q->len)
 		return SLICE("");
+	if (q->len > buf_size() && bufq_gather(q, q->len) < 0)
+		return SLICE_NULL;
 	if (q->n == 1)
 		return slice_make(bufq_at(q, 0)->ptr, q->len);
 	copy = scratch_alloc(q->len);

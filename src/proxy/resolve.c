@@ -98,13 +98,19 @@ static void derive_servers(struct proxy *px)
 	}
 }
 
-/* Does a condition or an action look at the body? */
+/* Does a condition look at the body, and no rule say how to wait for it? */
 static bool rules_need_body(const struct rules *rules)
 {
-	for (uint32_t i = 0; i < rules->n; i++)
-		if (rules->v[i]->cond && acl_cond_need(rules->v[i]->cond) == SMP_NEED_HTTP_REQ_BODY)
-			return true;
-	return false;
+	bool need = false;
+
+	for (uint32_t i = 0; i < rules->n; i++) {
+		const struct rule *r = rules->v[i];
+
+		if (r->kw->waits_for_body)
+			return false;
+		need |= r->cond && acl_cond_need(r->cond) == SMP_NEED_HTTP_REQ_BODY;
+	}
+	return need;
 }
 
 static void derive(struct proxy *px)

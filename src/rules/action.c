@@ -33,8 +33,6 @@ static const struct {
 	{ "del-headers-bin", NULL },
 	{ "del-map", NULL },
 	{ "do-resolve", "names are not resolved at run time yet" },
-	{ "early-hint", NULL },
-	{ "pause", NULL },
 	{ "sc-add-gpc", NO_STICK },
 	{ "sc-inc-gpc", NO_STICK },
 	{ "sc-inc-gpc0", NO_STICK },
@@ -47,7 +45,6 @@ static const struct {
 	{ "track-sc0", NO_STICK },
 	{ "track-sc1", NO_STICK },
 	{ "track-sc2", NO_STICK },
-	{ "wait-for-body", NULL },
 	{ "wait-for-handshake", "there is no early data to wait for, as TLS is not supported yet" },
 };
 /* clang-format on */

@@ -184,7 +184,7 @@ void stream_grant(struct pend_conn *pc)
 	stream_run(s);
 }
 
-/* In TCP mode nobody may be reading now. */
+/* Nobody may be reading now. */
 static bool was_reset(const struct conn *c)
 {
 	int err = 0;
@@ -195,11 +195,13 @@ static bool was_reset(const struct conn *c)
 
 bool stream_client_gave_up(const struct stream *s)
 {
-	if (s->client->flags & EP_F_ERROR || (!s->is_http && was_reset(s->client->conn)))
+	const struct proxy *be = s->be ? s->be : s->fe;
+
+	if (s->client->flags & EP_F_ERROR || was_reset(s->client->conn))
 		return true;
 	/* Who has closed may want to hear the server all the same, unless the option says no. */
 	return (s->client->flags & EP_F_EOF) &&
-	       (px_opt(s->fe, PO_ABORTONCLOSE) || px_opt(s->be, PO_ABORTONCLOSE));
+	       (px_opt(s->fe, PO_ABORTONCLOSE) || px_opt(be, PO_ABORTONCLOSE));
 }
 
 enum step phase_queue(struct stream *s)
@@ -466,7 +468,7 @@ void stream_release_server(struct stream *s, enum ep_detach how)
 
 bool stream_may_retry(const struct stream *s, uint32_t cause)
 {
-	if (!s->can_replay || s->n_retries >= s->max_retries || s->head_sent)
+	if (!s->can_replay || s->n_retries >= s->max_retries || s->head_sent || s->is_final_res)
 		return false;
 	if (s->no_l7_retry && cause != RETRY_CONN_FAILURE)
 		return false;
@@ -487,7 +489,7 @@ static void rewind_body(struct stream *s)
 	s->response_seen = false;
 	s->t.connect = s->t.data = -1;
 	s->res_list = 0;
-	s->is_final_res = false;
+	s->is_final_res = s->has_res_body = false;
 }
 
 /* The server was but the next in turn, and others can have the turn. */
@@ -644,14 +646,14 @@ static uint32_t kept_len(const struct stream *s)
 	return s->kept.len + waiting - s->n_kept_ahead;
 }
 
-static uint32_t kept_max(void)
+static uint32_t kept_max(const struct stream *s)
 {
-	return LB_MAX(KEPT_MIN, buf_size());
+	return LB_MAX(LB_MAX(KEPT_MIN, buf_size()), s->body_max);
 }
 
 uint32_t stream_keep_room(const struct stream *s)
 {
-	return kept_max() - LB_MIN(kept_max(), kept_len(s));
+	return kept_max(s) - LB_MIN(kept_max(s), kept_len(s));
 }
 
 void stream_drop_kept(struct stream *s)
@@ -669,7 +671,7 @@ void stream_keep_body(struct stream *s)
 		return;
 	if (bufq_room(&s->kept) < q->n)
 		stream_pack(&s->kept);
-	if (kept_len(s) > kept_max() || bufq_room(&s->kept) < q->n) {
+	if (kept_len(s) > kept_max(s) || bufq_room(&s->kept) < q->n) {
 		stream_drop_kept(s);
 		return;
 	}

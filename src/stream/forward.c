@@ -391,6 +391,9 @@ static enum step data_http(struct stream *s)
 		if (st == STEP_NEXT || s->phase != SP_DATA)
 			return st;
 	}
+	if (s->is_in_list) /* its rules wait: for the body, and then they look at it, or for a time
+			    */
+		return STEP_WAIT;
 	if (!s->response_seen) {
 		if (s->backend->flags & (EP_F_ERROR | EP_F_ABORTED | EP_F_BAD_MSG))
 			return no_response(s);

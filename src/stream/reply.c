@@ -101,16 +101,16 @@ enum step stream_answer(struct stream *s, const struct http_reply *r)
 	if (!s->is_http || s->head_sent)
 		return give_up(s);
 	stream_leave_queue(s);
-	bufq_clear(&s->res_dir.q);
-	if (s->filters)
-		filters_clear(s, false);
-	swallow_request(s);
 	res = new_head(s);
 	if (!res)
 		return give_up(s);
 	e = http_reply_make(r, &s->env, res, &body);
-	stream_release_server(
-		s, EP_ABORT); /* only now: the answer may quote the server's response */
+	/* only now: the answer may quote the request's body and the server's response */
+	bufq_clear(&s->res_dir.q);
+	if (s->filters)
+		filters_clear(s, false);
+	swallow_request(s);
+	stream_release_server(s, EP_ABORT);
 	if (e < 0) {
 		STREAM_COUNT(s, eint);
 		http_msg_reset(res, true);

@@ -37,7 +37,7 @@ uint32_t stream_tarpit_ms(const struct stream *s)
 
 static enum step begin_tarpit(struct stream *s)
 {
-	uint32_t ms = s->run.delay_ms ? s->run.delay_ms : stream_tarpit_ms(s);
+	uint32_t ms = stream_tarpit_ms(s);
 
 	stream_set_end(s, END_DENIED, FIN_TARPIT);
 	s->reply = s->run.reply;
@@ -55,6 +55,32 @@ enum step phase_tarpit(struct stream *s)
 	return stream_answer(s, s->reply);
 }
 
+static bool client_is_gone(const struct stream *s)
+{
+	return s->client->flags & (EP_F_ERROR | EP_F_ABORTED);
+}
+
+/* By the target, or by the body that was waited for. */
+static enum step bad_request(struct stream *s)
+{
+	STREAM_COUNT(s, ereq);
+	if (s->client->flags & EP_F_BAD_MSG)
+		return stream_error(s, s->client->bad_status, END_DENIED, FIN_REQ);
+	return stream_error(s, 400, client_is_gone(s) ? END_CLI_ABRT : END_DENIED, FIN_REQ);
+}
+
+/* A rule waits, for bytes, for a time or both. */
+static enum step hold(struct stream *s)
+{
+	if (s->is_http && stream_client_gave_up(s)) {
+		stream_set_end(s, END_CLI_ABRT, FIN_REQ);
+		return go(s, SP_DONE);
+	}
+	if (s->run.wake_ms)
+		s->phase_deadline_ms = s->run.wake_ms;
+	return STEP_WAIT;
+}
+
 enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on)
 {
 	uint16_t n_failed = s->run.n_failed_rewrites;
@@ -64,10 +90,7 @@ enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on
 		s->run.n_failed_rewrites = 0;
 	}
 	switch (v) {
-	case RULE_YIELD:
-		if (s->run.delay_ms && s->phase_deadline_ms == TIME_NEVER)
-			s->phase_deadline_ms = now_ms() + s->run.delay_ms;
-		return STEP_WAIT;
+	case RULE_YIELD: return hold(s);
 	case RULE_DENY:
 		STREAM_COUNT(s, dreq);
 		if (s->run.is_tarpit)
@@ -82,10 +105,22 @@ enum step request_verdict(struct stream *s, enum verdict v, enum stream_phase on
 			return stream_serve(s, s->run.service);
 		return stream_answer(s, s->run.reply);
 	case RULE_REJECT: return close_rejected(s);
-	case RULE_BAD_MSG: STREAM_COUNT(s, ereq); return stream_error(s, 400, END_DENIED, FIN_REQ);
+	case RULE_TIMEOUT:
+		STREAM_COUNT(s, ereq);
+		return stream_error(s, 408, END_CLI_TOUT, FIN_REQ);
+	case RULE_BAD_MSG: return bad_request(s);
 	case RULE_ERROR: return internal_error(s);
-	default: return go(s, on);
+	case RULE_CONTINUE:
+	case RULE_STOP: break;
 	}
+	return go(s, on);
+}
+
+/* All of a list in one response: what the rules between them take, nobody notices. */
+static void send_hints(struct stream *s)
+{
+	stream_send_interim(s, s->run.hints);
+	s->run.hints = NULL;
 }
 
 /* Runs @list for proxy @px; @on: where to go when it lets the request pass. */
@@ -103,58 +138,10 @@ static enum step run_list(
 		stream_note_rule(s, list, &s->run, v);
 		/* When a condition waits for bytes, all rules see those that come. */
 		s->is_in_list = v == RULE_YIELD && s->run.has_started_wait;
+		if (LB_UNLIKELY(s->run.hints))
+			send_hints(s);
 	}
 	return v == RULE_CONTINUE || v == RULE_STOP ? go(s, on) : request_verdict(s, v, on);
-}
-
-/* --- bytes for rules that look at content --- */
-
-void stream_pack(struct bufq *q)
-{
-	struct bufq packed;
-
-	bufq_init(&packed);
-	while (q->len && !bufq_full(&packed)) {
-		struct buf *b = buf_new();
-		uint32_t n;
-
-		if (!b)
-			break;
-		n = bufq_copy_out(q, b->data, b->cap);
-		b->tail = n;
-		bufq_append(&packed, b, b->data, n);
-		bufq_consume(q, n);
-		buf_unref(&b);
-	}
-	while (q->len && !bufq_full(&packed))
-		bufq_move(&packed, q, q->len);
-	bufq_clear(q);
-	*q = packed;
-}
-
-/* Reads what the client has sent into the request queue. Return: no more can come (end, or full).
- */
-static bool buffer_request(struct stream *s, uint32_t max)
-{
-	struct bufq *q = &s->req_dir.q;
-	size_t n;
-
-	s->env.payload = q;
-	do {
-		if (bufq_full(q))
-			stream_pack(q);
-		if (q->len >= max || bufq_full(q))
-			return true;
-		n = s->client->ops->recv(s->client, q, max - q->len);
-		if (n)
-			s->client_ms = s->client_in_ms = now_ms();
-	} while (n);
-	return s->client->flags & (EP_F_EOM | EP_F_EOF | EP_F_ERROR | EP_F_ABORTED | EP_F_BAD_MSG);
-}
-
-static bool client_is_gone(const struct stream *s)
-{
-	return s->client->flags & (EP_F_ERROR | EP_F_ABORTED);
 }
 
 /* tcp-request content of @px. In TCP mode bytes are waited for during inspect-delay. */
@@ -165,7 +152,7 @@ static enum step inspect(struct stream *s, const struct proxy *px, enum stream_p
 	if (!px->tcp_req_cont.n)
 		return go(s, on);
 	if (!s->is_http) {
-		bool is_final = buffer_request(s, buf_size());
+		bool is_final = stream_buffer(s, true, buf_size());
 
 		if (!px->tcp_req_inspect_ms)
 			is_final = true;
@@ -199,26 +186,6 @@ static bool wants_body(const struct stream *s, const struct proxy *px)
 	       s->req->body != BODY_NONE && s->req->body != BODY_TUNNEL;
 }
 
-static void send_continue(struct stream *s)
-{
-	struct http_msg *m;
-
-	if (!(s->req->flags & HTTP_MF_EXPECT_100) || s->req_dir.q.len)
-		return;
-	s->req->flags &= ~HTTP_MF_EXPECT_100;
-	http_del_id(s->req, HDR_EXPECT);
-	m = http_msg_new();
-	if (!m)
-		return;
-	http_msg_reset(m, true);
-	m->version = 11;
-	m->status = 100;
-	m->reason = SLICE("Continue");
-	s->client->ops->send_head(s->client, m);
-	s->client->ops->send(s->client, &s->res_dir.q, 0);
-	http_msg_free(&m);
-}
-
 /* After buffering, the phase that asked for it goes on. */
 enum step phase_req_body_wait(struct stream *s)
 {
@@ -226,18 +193,14 @@ enum step phase_req_body_wait(struct stream *s)
 
 	if (ms) /* of the whole request, from its first byte on */
 		s->phase_deadline_ms = s->t.begin_us / 1000 + ms;
-	if (!buffer_request(s, buf_size())) {
-		send_continue(s);
+	if (!stream_buffer(s, true, buf_size())) {
+		stream_send_continue(s);
 		return STEP_WAIT;
 	}
 	s->has_body = true;
 	s->t.request = stream_elapsed_ms(s);
 	if (s->client->flags & EP_F_BAD_MSG || client_is_gone(s))
-		STREAM_COUNT(s, ereq);
-	if (s->client->flags & EP_F_BAD_MSG)
-		return stream_error(s, s->client->bad_status, END_DENIED, FIN_REQ);
-	if (client_is_gone(s))
-		return stream_error(s, 400, END_CLI_ABRT, FIN_REQ);
+		return bad_request(s);
 	return go(s, s->next_phase);
 }
 

@@ -63,6 +63,8 @@ static enum verdict run_list(struct stream *s, const struct rules *list, const s
 		return RULE_CONTINUE;
 	s->env.px = px;
 	s->env.is_response = true;
+	if (s->is_http)
+		s->env.payload = s->has_res_body ? &s->res_dir.q : NULL;
 	if (!s->is_in_list)
 		s->run = (struct rule_run){ 0 };
 	v = rules_run(list, &s->env, &s->run);
@@ -72,6 +74,14 @@ static enum verdict run_list(struct stream *s, const struct rules *list, const s
 	count_rewrites(s, s->run.n_failed_rewrites);
 	s->run.n_failed_rewrites = 0;
 	return v;
+}
+
+/* The body that a rule has waited for does not come. */
+static enum step body_failed(struct stream *s, uint16_t status, enum stream_end end)
+{
+	LB_COUNT(&counters_mine(&s->srv->counters)->eresp, 1);
+	LB_COUNT(&counters_mine(&s->be->rt->be_counters)->eresp, 1);
+	return stream_error(s, status, end, FIN_DATA);
 }
 
 static enum step verdict_step(struct stream *s, enum verdict v)
@@ -93,8 +103,18 @@ static enum step verdict_step(struct stream *s, enum verdict v)
 			conn_silent_drop(s->client->conn, s->run.rst_ttl);
 		s->is_rejected = true;
 		return go(s, SP_DONE);
+	case RULE_TIMEOUT: return body_failed(s, 504, END_SRV_TOUT);
+	case RULE_BAD_MSG: return body_failed(s, 502, END_SRV_ABRT);
 	default: return internal_error(s);
 	}
+}
+
+/* A rule's wait, which may be over, is not the server's. */
+static void end_wait(struct stream *s)
+{
+	s->phase_deadline_ms = TIME_NEVER;
+	if (!s->is_waiting_body)
+		s->server_ms = s->server_in_ms = now_ms();
 }
 
 /* Both lists, backend first. Return: true when the response may go on; else *st says what to do. */
@@ -108,12 +128,16 @@ static bool pass_rules(struct stream *s, enum step *st)
 
 		if (s->res_list == 1 && s->fe == s->be)
 			continue;
+		if (LB_UNLIKELY(s->is_in_list))
+			end_wait(s);
 		v = run_list(s, &px->http_res, px);
 		if (v == RULE_CONTINUE || v == RULE_STOP)
 			continue;
-		if (v == RULE_YIELD && s->run.delay_ms && s->phase_deadline_ms == TIME_NEVER)
-			s->phase_deadline_ms = now_ms() + s->run.delay_ms;
-		*st = v == RULE_YIELD ? STEP_WAIT : verdict_step(s, v);
+		if (v != RULE_YIELD) {
+			*st = verdict_step(s, v);
+		} else if (s->run.wake_ms) {
+			s->phase_deadline_ms = s->run.wake_ms;
+		}
 		return false;
 	}
 	return true;

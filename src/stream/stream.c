@@ -172,7 +172,7 @@ static bool body_is_awaited(const struct stream *s)
 {
 	if (!s->is_http || s->req_dir.is_done || (s->client->flags & EP_F_EOM))
 		return false;
-	if (s->phase == SP_REQ_BODY_WAIT)
+	if (s->phase == SP_REQ_BODY_WAIT || (s->is_waiting_body && s->phase < SP_PICK))
 		return true;
 	if (s->filters && filters_hold(s, true))
 		return false;
@@ -219,6 +219,8 @@ static int64_t server_deadline(const struct stream *s)
 		return TIME_NEVER;
 	if (is_duplex(s))
 		return server_deadline_duplex(s);
+	if (s->is_in_list && !s->is_waiting_body) /* it is a rule that takes its time */
+		return TIME_NEVER;
 	if (s->res_dir.is_done && !(s->backend->flags & EP_F_TX_BLOCKED))
 		return TIME_NEVER;
 	if (s->client->flags & EP_F_TX_BLOCKED)
@@ -243,7 +245,8 @@ static int64_t connect_deadline(const struct stream *s)
 static bool is_reading_request(const struct stream *s)
 {
 	return s->phase == SP_REQ_INSPECT || s->phase == SP_REQ_BODY_WAIT ||
-	       (s->phase == SP_REQ_BE_RULES && !s->is_http);
+	       (s->phase == SP_REQ_BE_RULES && !s->is_http) ||
+	       (s->is_waiting_body && s->phase < SP_PICK);
 }
 
 static void arm_timer(struct stream *s)

@@ -6,6 +6,8 @@
  *   session.c   accepted connections: limits, connection rules, PROXY header, start of the mux
  *   handshake.c headers of a proxy in front: PROXY, NetScaler Client IP
  *   stream.c    birth and death of a stream, the phase machine, timers
+ *   buffering.c bytes held for rules
+ *   action_wait.c    rules that wait
  *   action_stream.c  rules that change how a stream is dealt with
  *   request.c   phases up to the choice of the backend, and fields added to requests
  *   connect.c   phases that find a server and a connection to it: pick, queue, connect, retry
@@ -71,6 +73,14 @@ void stream_set_timeout(struct stream *s, enum stream_timeout which, uint32_t ms
 /* Those of its backend, but for what a rule has set. */
 void stream_take_timeouts(struct stream *s, const struct proxy *be);
 
+/* buffering.c */
+/* Reads what has come into the direction's queue, up to @max bytes. Return: no more can come (end,
+ * failure, or full). */
+bool stream_buffer(struct stream *s, bool is_req, uint32_t max);
+void stream_pack(struct bufq *q); /* many small slices into few buffers, so that more find room */
+void stream_send_continue(struct stream *s); /* to a client that waits for it */
+void stream_send_interim(struct stream *s, struct http_msg *m);
+
 /* request.c */
 enum step phase_req_inspect(struct stream *s);
 enum step phase_req_fe_rules(struct stream *s);
@@ -116,7 +126,6 @@ enum step stream_server_failed(struct stream *s, uint32_t retry_cause, uint16_t 
 void stream_keep_body(struct stream *s);           /* of what is about to be sent: for a retry */
 uint32_t stream_keep_room(const struct stream *s); /* how much more can be read and kept */
 void stream_drop_kept(struct stream *s);           /* there will be no retry */
-void stream_pack(struct bufq *q); /* many small slices into few buffers, so that more find room */
 bool stream_may_retry(const struct stream *s, uint32_t cause);
 enum step stream_retry(struct stream *s);
 

@@ -6,6 +6,7 @@
 
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include <cmocka.h>
@@ -215,6 +216,82 @@ static void test_copy_out_bounded(void **state)
 	assert_int_equal(q.len, 3);
 }
 
+static void append_text(struct bufq *q, const char *text)
+{
+	struct buf *b = filled(text);
+
+	bufq_append(q, b, b->data, b->tail);
+	buf_unref(&b);
+}
+
+static void test_gather(void **state)
+{
+	uint64_t before = n_buffers();
+	struct buf *first;
+	struct bufq q;
+
+	bufq_init(&q);
+	assert_int_equal(bufq_gather(&q, 100), 0);
+	append_text(&q, "one");
+	first = bufq_at(&q, 0)->buf;
+	assert_int_equal(bufq_gather(&q, 100), 0);
+	append_text(&q, "two");
+	bufq_append(&q, NULL, "kept", 4); /* memory that is nobody's buffer */
+	assert_int_equal(bufq_gather(&q, 100), 0);
+	assert_int_equal(q.n, 1);
+	assert_ptr_equal(bufq_at(&q, 0)->buf, first); /* there was room */
+	assert_queue(&q, "onetwokept");
+	/* Others look at it, or some of it was consumed: what they see does not move. */
+	buf_ref(first);
+	append_text(&q, "x");
+	assert_int_equal(bufq_gather(&q, 0), 0);
+	assert_int_equal(q.n, 1);
+	assert_ptr_not_equal(bufq_at(&q, 0)->buf, first);
+	assert_queue(&q, "onetwokeptx");
+	assert_memory_equal(first->data, "onetwokept", 10);
+	buf_unref(&first);
+	bufq_consume(&q, 3);
+	append_text(&q, "y");
+	assert_int_equal(bufq_gather(&q, 0), 0);
+	assert_queue(&q, "twokeptxy");
+	bufq_clear(&q);
+	assert_int_equal(n_buffers(), before);
+}
+
+/* As bodies come: many small slices, far more than a buffer holds. Each is copied twice at most. */
+static void test_gather_many(void **state)
+{
+	uint64_t before = n_buffers();
+	unsigned n_moves = 0, n = 20000;
+	const struct buf *last = NULL;
+	struct bufq q;
+
+	bufq_init(&q);
+	for (unsigned i = 0; i < n; i++) {
+		char text[20];
+
+		snprintf(text, sizeof(text), "%019u", i);
+		if (bufq_full(&q)) {
+			assert_int_equal(bufq_gather(&q, 2 * (uint64_t)q.len), 0);
+			assert_int_equal(q.n, 1);
+			n_moves += bufq_at(&q, 0)->buf != last;
+			last = bufq_at(&q, 0)->buf;
+		}
+		append_text(&q, text);
+	}
+	assert_int_equal(bufq_gather(&q, q.len), 0);
+	assert_int_equal(q.len, n * 19);
+	for (unsigned i = 0; i < n; i += 997) {
+		char text[20];
+
+		snprintf(text, sizeof(text), "%019u", i);
+		assert_memory_equal(bufq_at(&q, 0)->ptr + i * 19, text, 19);
+	}
+	assert_true(n_moves < 12);
+	bufq_clear(&q);
+	assert_int_equal(n_buffers(), before);
+}
+
 static void test_out_of_memory(void **state)
 {
 	struct buf *b;
@@ -253,6 +330,8 @@ int main(void)
 		cmocka_unit_test(test_move),
 		cmocka_unit_test(test_move_stops_when_full),
 		cmocka_unit_test(test_copy_out_bounded),
+		cmocka_unit_test(test_gather),
+		cmocka_unit_test(test_gather_many),
 		cmocka_unit_test(test_out_of_memory),
 	};
 

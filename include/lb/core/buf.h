@@ -41,6 +41,8 @@ struct bufq {
 void bufs_init(uint32_t bufsize);
 uint32_t buf_size(void);
 struct buf *buf_new(void); /* one reference; NULL when memory is out */
+/* One of another size, larger than the others, from the system. NULL when memory is out. */
+struct buf *buf_new_large(uint32_t size);
 void buf_free_slow(struct buf *b);
 uint32_t bufs_in_use(void); /* that this thread took and did not give back */
 
@@ -106,6 +108,15 @@ void bufq_clear(struct bufq *q);
 uint32_t bufq_move(struct bufq *to, struct bufq *from, uint32_t max);
 /* Copies all (up to @max) bytes out without consuming. Return: bytes copied. */
 uint32_t bufq_copy_out(const struct bufq *q, char *dst, uint32_t max);
+/**
+ * bufq_gather() - make one slice of all
+ * @cap: room that the buffer it ends up in has, if a new one is needed; the length at least
+ *
+ * What lies in a buffer of its own with room for the rest stays there, so that a queue that is
+ * gathered again and again, with @cap growing by a factor, costs a copy or two per byte.
+ * Return: 0, or -ENOMEM with nothing changed.
+ */
+int bufq_gather(struct bufq *q, uint64_t cap) LB_MUST_CHECK;
 /* The slices as an iovec, at most @max of them. Return: entries. */
 unsigned bufq_iov(const struct bufq *q, struct iovec *iov, unsigned max);
 

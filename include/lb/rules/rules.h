@@ -35,10 +35,12 @@ enum verdict {
 	RULE_DENY,   /* answer with run->reply, counted as denied: deny, tarpit (run->is_tarpit) */
 	RULE_REJECT, /* close the connection without an answer: reject, silent-drop (run->is_silent)
 		      */
+	RULE_TIMEOUT, /* the peer has taken too long: 408 (504 for responses) */
 	RULE_BAD_MSG, /* the message is not what it must be: 400 (502 for responses) */
 	RULE_ERROR    /* internal failure: 500 (502 for responses) */
 };
 
+struct http_msg;   /* <lb/http/msg.h> */
 struct http_reply; /* <lb/http/reply.h> */
 struct service_kw;
 
@@ -48,9 +50,10 @@ struct rule_run { /* where a list stands; kept by the stream across yields; zero
 	uint32_t pos;
 	struct http_reply *reply;         /* for RULE_REPLY, RULE_DENY */
 	const struct service_kw *service; /* use-service: instead of a reply */
-	uint32_t delay_ms;                /* a delay of the rule's own; 0: the proxy's */
-	bool is_tarpit;                   /* RULE_DENY: hold for timeout tarpit first */
-	bool is_silent;                   /* silent-drop */
+	struct http_msg *hints; /* early-hint: 103, to be sent when the list ends or waits; NULL */
+	int64_t wake_ms;   /* RULE_YIELD: when to run again if nothing happens; 0: no such time */
+	bool is_tarpit;    /* RULE_DENY: hold for timeout tarpit first */
+	bool is_silent;    /* silent-drop */
 	uint8_t rst_ttl;   /* with is_silent: how far a reset goes; 0: none, if possible */
 	bool is_lax;       /* strict-mode off: failed rewrites are only counted */
 	bool close_server; /* tcp-response content close: RULE_STOP, and the server's side ends */
@@ -89,7 +92,8 @@ struct action_kw {
 	int (*parse)(
 		struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where);
 	const char *usage, *help;
-	bool is_final; /* nothing after it runs when it has no condition */
+	bool is_final;       /* nothing after it runs when it has no condition */
+	bool waits_for_body; /* rules decide when to wait for bodies: nothing else does */
 };
 struct action_table {
 	const struct action_kw *kws;

@@ -199,6 +199,7 @@ struct stream {
 	uint32_t timeout_queue_ms;  /* 0: timeout connect */
 	uint32_t timeout_tarpit_ms; /* of a rule; 0: the proxies' */
 	uint32_t max_retries;
+	uint32_t body_max;      /* bytes that rules waited for; 0: no more than a buffer's */
 	uint32_t bc_mark;       /* with has_bc_mark: of packets to the server */
 	int32_t prio_offset_ms; /* in queues: later, or earlier when negative */
 	int16_t prio_class;     /* in queues: lower first */
@@ -216,6 +217,8 @@ struct stream {
 	/* tcp-request content: bytes were looked at; the backend's are through */
 	bool has_inspected, be_inspected;
 	bool has_body;        /* the request body was buffered for rules */
+	bool has_res_body;    /* the response's, or some of it */
+	bool is_waiting_body; /* a rule that has yielded waits for a body */
 	bool has_slot;        /* the queue gave it one: connect */
 	bool no_l7_retry;     /* http-request disable-l7-retry */
 	bool has_own_retries; /* a rule has set max_retries */
