@@ -54,8 +54,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("httpclient.ssl.verify", NO_CLIENT),
 	REFUSED("httpclient.timeout.connect", NO_CLIENT),
 	REFUSED("issuers-chain-path", NO_TLS),
-	REFUSED("jwt.decrypt_alg_list", NO_TLS),
-	REFUSED("jwt.decrypt_enc_list", NO_TLS),
 	REFUSED("lua-load", NO_LUA),
 	REFUSED("lua-load-per-thread", NO_LUA),
 	REFUSED("lua-prepend-path", NO_LUA),

@@ -200,7 +200,7 @@ static enum outcome verify(
 	if (alg->family == FAM_NONE)
 		return JWT_UNMANAGED_ALG;
 	if (!token_split(token, &t) || t.n != JWS_PARTS || !t.parts[2].len ||
-		!token_decode(t.parts[2], &signature))
+		!token_decode(&lb_thread->scratch, t.parts[2], &signature))
 		return JWT_INVALID_TOKEN;
 	text = slice_make(token.ptr, (size_t)(t.parts[2].ptr - 1 - token.ptr));
 	if (alg->family == FAM_HMAC)
@@ -228,7 +228,7 @@ static bool query_part(struct sample *smp, unsigned part, const struct query *q)
 	struct token t;
 
 	if (!token_split(smp->str, &t) || part >= t.n || !t.parts[part].len ||
-		!token_decode(t.parts[part], &smp->str))
+		!token_decode(&lb_thread->scratch, t.parts[part], &smp->str))
 		return false;
 	smp->type = q ? SMP_STR : SMP_BIN;
 	smp->flags &= (uint8_t)~SMP_F_CONST;

@@ -21,12 +21,12 @@ bool token_split(struct slice text, struct token *t)
 	}
 }
 
-bool token_decode(struct slice part, struct slice *out)
+bool token_decode(struct arena *mem, struct slice part, struct slice *out)
 {
-	char *mem = scratch_alloc(part.len + 1);
-	ssize_t len = mem ? base64url_decode(part, mem) : -1;
+	char *bytes = arena_alloc(mem, part.len + 1);
+	ssize_t len = bytes ? base64url_decode(part, bytes) : -1;
 
-	*out = slice_make(mem, len < 0 ? 0 : (size_t)len);
+	*out = slice_make(bytes, len < 0 ? 0 : (size_t)len);
 	return len >= 0;
 }
 
@@ -43,9 +43,9 @@ bool jose_string(struct slice object, const char *name, struct slice *out)
 	       !(out->len && memchr(out->ptr, '\\', out->len));
 }
 
-bool jose_bytes(struct slice object, const char *name, struct slice *out)
+bool jose_bytes(struct arena *mem, struct slice object, const char *name, struct slice *out)
 {
 	struct slice text;
 
-	return jose_string(object, name, &text) && token_decode(text, out);
+	return jose_string(object, name, &text) && token_decode(mem, text, out);
 }

@@ -25,12 +25,12 @@ struct token {
 
 /* Cuts at the dots; false: more than five parts. */
 bool token_split(struct slice text, struct token *t);
-/* A part's bytes, in scratch. */
-bool token_decode(struct slice part, struct slice *out);
+/* A part's bytes, in @mem. There is no scratch while the first configuration is loaded. */
+bool token_decode(struct arena *mem, struct slice part, struct slice *out);
 /* A string member of a header or key that has no escapes; false: it is none. */
 bool jose_string(struct slice object, const char *name, struct slice *out);
-/* The bytes of a member in base64url, in scratch. */
-bool jose_bytes(struct slice object, const char *name, struct slice *out);
+/* The bytes of a member in base64url, in @mem. */
+bool jose_bytes(struct arena *mem, struct slice object, const char *name, struct slice *out);
 bool jose_has(struct slice object, const char *name);
 
 /* --- key files: jose_key.c --- */

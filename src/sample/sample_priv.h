@@ -36,6 +36,8 @@ struct sample_load {
 	struct list acl_calls; /* struct acl_call */
 	struct list targets;   /* struct pat_target */
 	struct list jose_keys; /* struct jose_key; looked up by evaluations too */
+	uint32_t jwe_algs,
+		jwe_encs; /* bits of what jwt_decrypt_* take; 0: the defaults; the same */
 };
 struct sample_load *sample_load(struct cfg_parser *p); /* NULL: no memory (reported) */
 
