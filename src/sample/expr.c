@@ -134,11 +134,14 @@ static int parse_fetch(struct builder *b, size_t *pos, bool must_fit)
 
 static int unknown_conv(const struct builder *b, struct slice name, size_t at)
 {
-	const char *near = name.len ? conv_nearest(name) : NULL;
+	const char *near = name.len ? conv_nearest(name) : NULL, *why = conv_refusal(name);
 
 	if (!name.len)
 		return place_error(
 			&b->pl, at ? at - 1 : 0, 1, "expected a converter behind the comma");
+	if (why)
+		return place_error(&b->pl, at, name.len,
+			"the converter '" SLICE_FMT "' cannot be used: %s", SLICE_ARG(name), why);
 	if (near)
 		return place_error(&b->pl, at, name.len,
 			"'" SLICE_FMT "' is not a known converter; did you mean '%s'?",

@@ -56,9 +56,12 @@ int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
 	struct arg **args_out, void **priv_out);
 const char *arg_type_name(enum arg_type t);
 
-/* registry.c */
-/* Why a fetch of the language is not supported; NULL: it is none of those that are refused. */
+/* refused.c: why a fetch or converter of the language is not supported; NULL: it is none of those
+ * that are refused. */
 const char *fetch_refusal(struct slice name);
+const char *conv_refusal(struct slice name);
+
+/* registry.c */
 const char *fetch_nearest(struct slice name); /* or NULL */
 const char *conv_nearest(struct slice name);
 

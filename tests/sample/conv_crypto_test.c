@@ -172,6 +172,43 @@ static void cbc(void **state)
 	CHECK(cases);
 }
 
+/* Numbers of <openssl/x509_vfy.h>, as RFC 5280 verifiers give them. */
+static void certificate_errors(void **state)
+{
+	static const struct crypto_case cases[] = {
+		{ "int(0),x509_v_err_str", "X509_V_OK" },
+		{ "int(10),x509_v_err_str", "X509_V_ERR_CERT_HAS_EXPIRED" },
+		{ "int(18),x509_v_err_str", "X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT" },
+		{ "int(94),x509_v_err_str", "X509_V_ERR_EC_KEY_EXPLICIT_PARAMS" },
+		{ "int(9999),x509_v_err_str", "9999" },
+		{ "int(-1),x509_v_err_str", "-1" },
+		{ "int(-9223372036854775808),x509_v_err_str", "-9223372036854775808" },
+	};
+
+	CHECK(cases);
+}
+
+static void not_supported(void **state)
+{
+	refused("expr str(x),jwt_verify_cert(RS256,a)",
+		"t.cfg:2:13: error: in samples: the converter 'jwt_verify_cert' cannot be used: "
+		"the "
+		"store of certificates comes with TLS; 'jwt_verify' takes files\n"
+		"expr str(x),jwt_verify_cert(RS256,a)\n"
+		"            ^~~~~~~~~~~~~~~\n");
+	refused("expr str(x),jwt_decrypt_cert(a)",
+		"t.cfg:2:13: error: in samples: the converter 'jwt_decrypt_cert' cannot be used: "
+		"the "
+		"store of certificates comes with TLS; 'jwt_decrypt_jwk' takes keys in files\n"
+		"expr str(x),jwt_decrypt_cert(a)\n"
+		"            ^~~~~~~~~~~~~~~~\n");
+	refused("expr str(x),table_gpc0(t)",
+		"t.cfg:2:13: error: in samples: the converter 'table_gpc0' cannot be used: stick "
+		"tables are not supported yet\n"
+		"expr str(x),table_gpc0(t)\n"
+		"            ^~~~~~~~~~\n");
+}
+
 static void refusals(void **state)
 {
 	static const struct crypto_case cases[] = {
@@ -218,6 +255,8 @@ int main(void)
 		cmocka_unit_test(codes),
 		cmocka_unit_test(gcm),
 		cmocka_unit_test(cbc),
+		cmocka_unit_test(certificate_errors),
+		cmocka_unit_test(not_supported),
 		cmocka_unit_test(refusals),
 	};
 

@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Fetches of the language that nothing here implements: each is refused by its name and with the
- * reason, so that it is told apart from a misspelt one.
+ * Fetches and converters of the language that nothing here implements: each is refused by its name
+ * and with the reason, so that it is told apart from a misspelt one.
  */
 #include "sample_priv.h"
 
-static const struct refused {
+struct refused {
 	const char *prefixes; /* separated by blanks */
 	const char *names;    /* what follows the prefix, likewise */
 	const char *why;
-} refused[] = {
+};
+
+static const struct refused fetches[] = {
 	{ "ssl_bc_ ssl_fc_",
 		"alg_keysize alpn cipher client_early_traffic_secret "
 		"client_handshake_traffic_secret client_random client_traffic_secret_0 curve "
@@ -42,6 +44,22 @@ static const struct refused {
 	{ "internal.strm.", "is_htx", "it describes buffers of HAProxy that lb does not have" },
 };
 
+static const struct refused converters[] = {
+	{ "table_",
+		"bytes_in_rate bytes_out_rate clr_gpc clr_gpc0 clr_gpc1 conn_cnt conn_cur "
+		"conn_rate expire glitch_cnt glitch_rate gpc gpc0 gpc0_rate gpc1 gpc1_rate "
+		"gpc_rate gpt gpt0 http_err_cnt http_err_rate http_fail_cnt http_fail_rate "
+		"http_req_cnt http_req_rate idle inc_gpc inc_gpc0 inc_gpc1 kbytes_in kbytes_out "
+		"server_id sess_cnt sess_rate trackers",
+		"stick tables are not supported yet" },
+	{ "in_", "table", "stick tables are not supported yet" },
+	{ "jwt_", "verify_cert",
+		"the store of certificates comes with TLS; 'jwt_verify' takes files" },
+	{ "jwt_", "decrypt_cert",
+		"the store of certificates comes with TLS; 'jwt_decrypt_jwk' takes keys in "
+		"files" },
+};
+
 /* Cuts the next word off a list. false: there is none. */
 static bool next_word(const char **list, struct slice *out)
 {
@@ -60,17 +78,27 @@ static bool is_listed(const char *list, struct slice name)
 	return false;
 }
 
-const char *fetch_refusal(struct slice name)
+static const char *find_reason(const struct refused *r, size_t n, struct slice name)
 {
-	for (size_t i = 0; i < LB_ARRAY_LEN(refused); i++) {
-		const char *prefixes = refused[i].prefixes;
+	for (size_t i = 0; i < n; i++) {
+		const char *prefixes = r[i].prefixes;
 		struct slice prefix;
 
 		while (next_word(&prefixes, &prefix))
 			if (slice_starts(name, prefix) &&
-				is_listed(refused[i].names,
+				is_listed(r[i].names,
 					slice_make(name.ptr + prefix.len, name.len - prefix.len)))
-				return refused[i].why;
+				return r[i].why;
 	}
 	return NULL;
+}
+
+const char *fetch_refusal(struct slice name)
+{
+	return find_reason(fetches, LB_ARRAY_LEN(fetches), name);
+}
+
+const char *conv_refusal(struct slice name)
+{
+	return find_reason(converters, LB_ARRAY_LEN(converters), name);
 }
