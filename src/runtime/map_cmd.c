@@ -291,6 +291,15 @@ static void run_add_acl(struct cmd_ctx *c)
 		put_error(c, err);
 }
 
+static long set_entry(struct pat_ref *ref, struct slice key, struct slice value, const char **err)
+{
+	uint64_t number = entry_number(key);
+
+	if (number)
+		*err = "key or pattern not found.";
+	return pat_ref_set_rec(ref, number, value, err);
+}
+
 static void run_set(struct cmd_ctx *c)
 {
 	const char *err = "entry not found.";
@@ -307,7 +316,7 @@ static void run_set(struct cmd_ctx *c)
 	key = c->args[t.next];
 	value = c->args[t.next + 1];
 	if (is_entry_number(key))
-		n = pat_ref_set_rec(t.ref, entry_number(key), value, &err);
+		n = set_entry(t.ref, key, value, &err);
 	else
 		n = pat_ref_set(t.ref, key, value, &err);
 	if (n <= 0)

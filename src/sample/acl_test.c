@@ -240,11 +240,13 @@ static int close_words(struct test_parser *tp)
 		.id_word = tp->id_word,
 		.id = tp->id };
 
-	if (tp->test->match == PAT_FOUND || tp->test->match == PAT_BOOL)
-		return 0;
+	bool looks_at_none = tp->test->match == PAT_FOUND || tp->test->match == PAT_BOOL;
+
 	if (pl && pat_list_compile(pl, &err) != 0)
 		return cfg_error(tp->p, NULL, "%s", err);
 	tp->words = NULL;
+	if (looks_at_none) /* has a number all the same, so that those of others are haproxy's */
+		return pat_load_inline(tp->p, &in, NULL) ? 0 : -1;
 	return keep_view(tp, pat_load_inline(tp->p, &in, pl));
 }
 

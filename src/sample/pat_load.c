@@ -516,7 +516,7 @@ static void describe(const struct file_load *fl, struct pat_use *u, struct pat_v
 	*(fl->spec->by_map ? &u->by_map : &u->by_acl) = true;
 	*(fl->spec->by_map ? &v->by_map : &v->by_acl) = true;
 	strbuf_printf(&u->desc, "%s by %s at file '%s' line %u", is_first ? " used" : ",",
-		fl->spec->by_map ? "map" : "acl", l && l->file ? l->file->name : "",
+		fl->spec->is_map ? "map" : "acl", l && l->file ? l->file->name : "",
 		l ? l->number : 0);
 }
 

@@ -541,6 +541,8 @@ uint32_t pat_list_find(const struct pat_list *pl, const struct sample *smp, uint
 	case PAT_INT: return pat_ranges_find(pl, smp->sint);
 	case PAT_IP: return pat_nets_find(pl, smp, rank);
 	case PAT_BIN: return pat_hash_find(pl, smp->str);
+	case PAT_FOUND:
+	case PAT_BOOL: return NO_ENTRY; /* they look at no patterns */
 	default: return find_text(pl, smp->str, rank);
 	}
 }
