@@ -157,7 +157,7 @@ static void input_lost(struct h1c *c)
 /* A draining connection takes no request but its first. */
 static bool may_not_begin(const struct h1c *c)
 {
-	return c->is_draining && c->conn->n_requests;
+	return c->is_draining && c->conn->n_requests && !c->may_ask_once;
 }
 
 /*
@@ -520,9 +520,12 @@ static void h1_next_head(struct endpoint *ep)
 static void h1_drain(struct conn *conn)
 {
 	struct h1c *c = conn->mux_ctx;
+	const struct mux_conf *mc;
 
 	if (!c)
 		return;
+	mc = mux_upper.conf(conn);
+	c->may_ask_once = mc && mc->idle_close_on_response;
 	c->is_draining = true;
 	if (!may_not_begin(c))
 		return; /* its client was let in and will ask */

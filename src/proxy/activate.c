@@ -196,6 +196,13 @@ static void commit_maxconn(const struct proxy *px, const struct proxy *old)
 		atomic_store(&px->rt->fe_maxconn, want);
 }
 
+/* 'publish backend' stays, too. */
+static void commit_published(const struct proxy *px, const struct proxy *old)
+{
+	if (!old || old->be_unpublished != px->be_unpublished)
+		atomic_store(&px->rt->is_unpublished, px->be_unpublished);
+}
+
 static void commit_proxy(const struct activation *act, struct proxy *px)
 {
 	const struct proxy *old = act->old_px[px->index];
@@ -203,6 +210,7 @@ static void commit_proxy(const struct activation *act, struct proxy *px)
 
 	commit_state(px, old);
 	commit_maxconn(px, old);
+	commit_published(px, old);
 	rt->id = px->id;
 	rt->id_is_forced = px->id_is_forced;
 	rt->allbackups = px_opt(px, PO_ALLBACKUPS);

@@ -135,6 +135,49 @@ static void run_set_maxconn(struct cmd_ctx *c)
 	each_listener(rt, listener_room);
 }
 
+/* The backend that the first argument names. NULL: answered. */
+static struct proxy_rt *need_backend(struct cmd_ctx *c)
+{
+	const struct config *conf = atomic_load(&lb_config);
+	const struct proxy *px = NULL;
+
+	if (c->n_args == 0 || !c->args[0].len) {
+		cmd_err(c, "A backend name is expected.\n");
+		return NULL;
+	}
+	if (conf)
+		px = config_find(conf, c->args[0], CFG_BE);
+	if (!px)
+		cmd_err(c, "No such backend.\n");
+	return px ? px->rt : NULL;
+}
+
+static void publish(struct cmd_ctx *c, bool want)
+{
+	struct proxy_rt *rt = need_backend(c);
+
+	if (!rt)
+		return;
+	if (atomic_load(&rt->is_unpublished) == !want) {
+		cmd_msg(c, 6,
+			want ? "Backend is already published.\n"
+			     : "Backend is already unpublished.\n");
+		return;
+	}
+	atomic_store(&rt->is_unpublished, !want);
+	cmd_msg(c, 6, want ? "Backend published.\n" : "Backend unpublished.\n");
+}
+
+static void run_publish(struct cmd_ctx *c)
+{
+	publish(c, true);
+}
+
+static void run_unpublish(struct cmd_ctx *c)
+{
+	publish(c, false);
+}
+
 static void run_show_backend(struct cmd_ctx *c)
 {
 	const struct config *conf = atomic_load(&lb_config);
@@ -169,6 +212,16 @@ static const struct cmd_kw proxy_cmds[] = {
 		.run = run_set_maxconn,
 		.usage = "set maxconn frontend <frontend> <n>",
 		.help = "most connections of a frontend; 0: the global limit" },
+	{ .words = { "publish", "backend" },
+		.level = CMD_ADMIN,
+		.run = run_publish,
+		.usage = "publish backend <backend>",
+		.help = "let rules of frontends lead to it again" },
+	{ .words = { "unpublish", "backend" },
+		.level = CMD_ADMIN,
+		.run = run_unpublish,
+		.usage = "unpublish backend <backend>",
+		.help = "rules of frontends pass it over, as if they were not there" },
 	{ .words = { "show", "backend" },
 		.level = CMD_USER,
 		.run = run_show_backend,

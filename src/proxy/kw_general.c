@@ -86,6 +86,13 @@ static int parse_disabled(
 	return 0;
 }
 
+static int parse_unpublished(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	((struct proxy *)obj)->be_unpublished = true;
+	return 0;
+}
+
 static int parse_default_backend(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
@@ -383,6 +390,9 @@ static const struct cfg_kw general_kws[] = {
 	{ .name = "description", .scope = CFG_PROXY, .where = IN_ANY, .min_args = 1, .max_args = 255,
 	  .parse = parse_description, .usage = "description <text>",
 	  .help = "say in statistics what the proxy is for" },
+	{ .name = "be-unpublished", .scope = CFG_PROXY, .where = IN_BE, .ignored_in = CFG_FE, .max_args = 0,
+	  .parse = parse_unpublished, .usage = "be-unpublished",
+	  .help = "rules of frontends do not lead here, until 'publish backend'" },
 	{ .name = "disabled", .scope = CFG_PROXY, .where = CFG_ANY, .max_args = 0, .min = 1,
 	  .parse = parse_disabled, .usage = "disabled", .help = "check the section but do not start it" },
 	{ .name = "enabled", .scope = CFG_PROXY, .where = CFG_ANY, .max_args = 0, .min = 0,

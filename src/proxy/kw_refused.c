@@ -34,7 +34,6 @@ static int parse_stats(
 #define NO_STATE	"servers' states are kept across reloads without a file; after a restart checks find them"
 
 static const struct cfg_kw refused_kws[] = {
-	REFUSED("be-unpublished", IN_BE, "backends cannot be hidden from switching yet; leave out its use_backend rules"),
 	REFUSED("compression", CFG_ANY, "compression is not supported yet; let servers compress"),
 	REFUSED("cookie", CFG_ANY_BE, NO_COOKIE),
 	REFUSED("crt", IN_FE, "TLS is not supported yet; terminate it in front of lb"),
@@ -42,7 +41,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("email-alert", CFG_ANY, NO_MAIL),
 	REFUSED("external-check", CFG_ANY_BE, "checks by a program are not supported; use 'option httpchk' or a TCP check"),
 	REFUSED("force-persist", IN_BE, NO_COOKIE),
-	REFUSED("force-be-switch", IN_FE, "backends cannot be hidden from switching yet, so there is nothing to force"),
 	REFUSED("hash-balance-factor", CFG_ANY_BE, "bounded-load hashing is not supported yet; 'balance leastconn' bounds the load"),
 	REFUSED("hash-preserve-affinity", CFG_ANY_BE, "affinity to full servers cannot be chosen yet; requests wait for the server"),
 	REFUSED("ignore-persist", IN_BE, NO_COOKIE),

@@ -183,26 +183,46 @@ static int parse_use_server(
 	return parse_switch(p, px, args, SMP_W_SRV_SELECT, &px->use_servers, &px->n_use_servers);
 }
 
+/* One more condition behind @n of them. */
+static int add_condition(struct cfg_parser *p, struct proxy *px, struct cfg_args *args,
+	struct acl_cond ***list, unsigned *n)
+{
+	struct acl_cond *cond = NULL, **v;
+
+	if (acl_cond_parse(p, &px->acls, args, SMP_W_FE_HTTP_REQ, &cond) < 0 ||
+		cfg_no_more(p, args) < 0)
+		return -1;
+	v = px_push(p, *list, *n, sizeof(*v));
+	if (!v)
+		return -1;
+	v[(*n)++] = cond;
+	*list = v;
+	return 0;
+}
+
+static int parse_force_switch(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct proxy *px = obj;
+	const struct cfg_word *w = cfg_peek(args);
+
+	if (strcmp(w->str, "if") != 0 && strcmp(w->str, "unless") != 0)
+		return cfg_error(
+			p, w, "expected 'if' or 'unless' and a condition, got '%s'", w->str);
+	return add_condition(p, px, args, &px->force_switch, &px->n_force_switch);
+}
+
 static int parse_monitor(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
 	struct proxy *px = obj;
-	struct acl_cond *cond = NULL, **v;
 	const struct cfg_word *w = cfg_next(args);
 
 	if (strcmp(w->str, "fail") != 0)
 		return cfg_error(p, w, "expected 'monitor fail if <condition>', got '%s'", w->str);
 	if (cfg_left(args) == 0)
 		return cfg_error(p, w, "'monitor fail' expects 'if' or 'unless' and a condition");
-	if (acl_cond_parse(p, &px->acls, args, SMP_W_FE_HTTP_REQ, &cond) < 0 ||
-		cfg_no_more(p, args) < 0)
-		return -1;
-	v = px_push(p, px->monitor_fail, px->n_monitor_fail, sizeof(*v));
-	if (!v)
-		return -1;
-	v[px->n_monitor_fail++] = cond;
-	px->monitor_fail = v;
-	return 0;
+	return add_condition(p, px, args, &px->monitor_fail, &px->n_monitor_fail);
 }
 
 /* --- error pages --- */
@@ -252,6 +272,9 @@ static const struct cfg_kw rule_kws[] = {
 	{ .name = "monitor", .scope = CFG_PROXY, .where = IN_FE, .ignored_in = CFG_BE, .min_args = 1, .max_args = 255,
 	  .parse = parse_monitor, .usage = "monitor fail { if | unless } <condition>",
 	  .help = "answer monitor-uri with 503 under a condition" },
+	{ .name = "force-be-switch", .scope = CFG_PROXY, .where = IN_FE, .ignored_in = CFG_BE, .min_args = 2,
+	  .max_args = 255, .parse = parse_force_switch, .usage = "force-be-switch { if | unless } <condition>",
+	  .help = "let these requests reach backends that are disabled or unpublished" },
 	ERRORS("errorfile", "<status> <file>", "send this file instead of the built-in error page"),
 	ERRORS("errorfiles", "<section> [<status>...]", "take error pages from an http-errors section"),
 	ERRORS("errorloc", "<status> <url>", "redirect to a page of your own instead of an error (302)"),

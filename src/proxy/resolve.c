@@ -37,6 +37,7 @@ static void derive_mux(struct proxy *px)
 	m->timeout_server_fin_ms = px->timeout_server_fin;
 	m->accept_unsafe_req = px_opt(px, PO_UNSAFE_REQ);
 	m->accept_unsafe_res = px_opt(px, PO_UNSAFE_RES);
+	m->idle_close_on_response = px_opt(px, PO_IDLE_CLOSE_ON_RESPONSE);
 	m->ignore_probes = px_opt(px, PO_IGNORE_PROBES);
 	m->use_proxy_header = px_opt(px, PO_USE_PROXY_HDR);
 	m->case_client = px_opt(px, PO_CASE_ADJ_CLI) ? px->config->global.name_case : NULL;

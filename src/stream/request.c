@@ -355,6 +355,24 @@ static const struct proxy *dynamic_backend(struct stream *s, const struct switch
 	return config_find_backend(s->config, buf);
 }
 
+/* force-be-switch: who tests a backend that others are not to reach. */
+static bool is_forced(struct stream *s)
+{
+	for (unsigned i = 0; i < s->fe->n_force_switch; i++)
+		if (acl_cond_eval(s->fe->force_switch[i], &s->env) == ACL_TRUE)
+			return true;
+	return false;
+}
+
+static bool is_reachable(struct stream *s, const struct proxy *be)
+{
+	if (LB_LIKELY(!be->disabled &&
+		      !atomic_load_explicit(&be->rt->is_unpublished, memory_order_relaxed)))
+		return true;
+	return is_forced(s);
+}
+
+/* Those that are disabled or unpublished are passed over, as if their rules were not there. */
 static const struct proxy *choose_backend(struct stream *s)
 {
 	for (unsigned i = 0; i < s->fe->n_use_backends; i++) {
@@ -364,12 +382,13 @@ static const struct proxy *choose_backend(struct stream *s)
 		if (r->cond && acl_cond_eval(r->cond, &s->env) != ACL_TRUE)
 			continue;
 		be = r->backend ? r->backend : dynamic_backend(s, r);
-		if (be)
+		if (!be)
+			break; /* a name that no backend has: the default one */
+		if (is_reachable(s, be))
 			return be;
-		break; /* a name that no backend has: the default one */
 	}
 	if (s->fe->default_backend)
-		return s->fe->default_backend;
+		return is_reachable(s, s->fe->default_backend) ? s->fe->default_backend : NULL;
 	return px_is_be(s->fe) ? s->fe : NULL;
 }
 

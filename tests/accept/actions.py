@@ -259,6 +259,113 @@ listen l
     lb.finish()
 
 
+def published():
+    """Backends that are unpublished or disabled are passed over; force-be-switch; publish and unpublish; reloads."""
+    port = free_port(2)
+    config = DEFAULTS + "".join("""
+backend %s
+  %s
+  http-request return status 200 content-type text/plain string %s
+""" % (name, word, name) for name, word in (("open", ""), ("hidden", "be-unpublished"), ("off", "disabled"))) + """
+frontend f
+  bind 127.0.0.1:%d
+  force-be-switch if { req.hdr(tester) -m found }
+  use_backend %%[req.hdr(be)] if { req.hdr(be) -m found }
+  use_backend off if { path /off }
+  use_backend hidden if { path /hidden }
+  default_backend open
+frontend g
+  bind 127.0.0.1:%d
+  default_backend hidden
+""" % (port, port + 1)
+    lb = Lb(config)
+
+    def reached(path, extra=""):
+        with Http(port) as c:
+            return c.get(path, extra)[2].decode()
+
+    assert [reached(p) for p in ("/hidden", "/off", "/")] == ["open", "open", "open"]
+    assert [reached(p, "tester: 1\r\n") for p in ("/hidden", "/off", "/")] == ["hidden", "off", "open"]
+    assert reached("/", "be: hidden\r\n") == "open" and reached("/", "be: hidden\r\ntester: x\r\n") == "hidden"
+    assert reached("/hidden", "be: nothing\r\n") == "open"
+    assert status_of(port + 1, "/") == 503
+    assert "Backend published" in lb.ask("publish backend hidden")
+    assert reached("/hidden") == "hidden" and status_of(port + 1, "/") == 200
+    assert "already" in lb.ask("publish backend hidden")
+    assert "Backend unpublished" in lb.ask("unpublish backend open") and status_of(port, "/") == 503
+    assert "No such backend" in lb.ask("publish backend f")
+    assert "A backend name is expected" in lb.ask("unpublish backend")
+    lb.ask("reload")
+    assert reached("/hidden") == "hidden" and status_of(port, "/") == 503, "what an operator said stays"
+    lb.write(config.replace("be-unpublished", ""))
+    lb.ask("unpublish backend hidden")
+    lb.ask("reload")
+    assert reached("/hidden") == "hidden", "the line has changed"
+    lb.finish()
+
+
+def idle_close():
+    """A stop closes idle connections, or lets each bring one more request."""
+    for option, n in (("", 0), ("option idle-close-on-response", 1)):
+        port = free_port()
+        lb = Lb(DEFAULTS + """
+frontend f
+  bind 127.0.0.1:%d
+  %s
+  http-request return status 200
+""" % (port, option))
+        with Http(port) as c, Http(port) as keeper:
+            assert c.get()[0] == 200
+            keeper.send("GET / HTTP/1.1\r\n")  # holds the process
+            wait_for(lambda: lb.stat()["f", "FRONTEND"]["scur"] == "2", "both are there")
+            lb.signal("SIGUSR1")
+            if not n:
+                assert c.sock.recv(10) == b""
+            else:
+                wait_for(lambda: lb.info("Stopping") == "1", "it stops")
+                status, fields, _ = c.get()
+                assert (status, fields["connection"]) == (200, "close")
+                assert c.sock.recv(10) == b""
+        lb.wait()
+
+
+def trailers():
+    """Trailers pass in both directions, or in none."""
+    listener, port = socket.create_server(("127.0.0.1", 0)), free_port(2)
+    got = []
+
+    def serve():
+        while True:
+            c, _ = listener.accept()
+            with c:
+                text = b""
+                while not text.endswith(b"0\r\nx-req: 1\r\n\r\n") and not text.endswith(b"0\r\n\r\n"):
+                    text += c.recv(65536)
+                got.append(text)
+                c.sendall(b"HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX-Res: 1\r\n\r\n")
+
+    threading.Thread(target=serve, daemon=True).start()
+    lb = Lb(DEFAULTS + "".join("""
+listen l%d
+  bind 127.0.0.1:%d
+  %s
+  server s 127.0.0.1:%d
+""" % (i, port + i, words, listener.getsockname()[1]) for i, words in enumerate((
+        "", "option http-drop-request-trailers\n  option http-drop-response-trailers"))))
+    for i, there in enumerate((True, False)):
+        with socket.create_connection(("127.0.0.1", port + i), 20) as c:
+            c.sendall(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\nConnection: close\r\n\r\n2\r\nhi\r\n0\r\nX-Req: 1\r\n\r\n")
+            answer = b""
+            while True:
+                more = c.recv(65536)
+                if not more:
+                    break
+                answer += more
+        assert (b"x-res: 1" in answer) == there and (b"x-req: 1" in got[i]) == there, (i, answer, got)
+        assert b"ok" in answer and b"hi" in got[i]
+    lb.finish()
+
+
 if __name__ == "__main__":
     main({"priorities": priorities, "timeouts": timeouts, "tunnel_timeout": tunnel_timeout, "retries": retries, "marks": marks,
-          "nice": nice})
+          "nice": nice, "published": published, "idle_close": idle_close, "trailers": trailers})

@@ -102,6 +102,7 @@ struct mux_conf {
 	uint32_t timeout_client_fin_ms, timeout_server_fin_ms;
 	bool accept_unsafe_req, accept_unsafe_res;
 	bool ignore_probes;
+	bool idle_close_on_response;
 	bool use_proxy_header;
 	const struct name_case *case_client, *case_server; /* NULL: names stay in lower case */
 };

@@ -103,6 +103,7 @@ struct proxy {
 	enum proxy_mode mode;
 	struct proxy *defaults; /* the section it came from; NULL */
 	bool disabled;
+	bool be_unpublished; /* be-unpublished: switching passes it over, at first */
 	const char *description, *guid;
 	uint64_t options;     /* bit i: enum proxy_opt i */
 	uint64_t options_set; /* explicitly given in this section */
@@ -128,6 +129,8 @@ struct proxy {
 	struct slice monitor_uri;
 	struct acl_cond **monitor_fail;
 	unsigned n_monitor_fail;
+	struct acl_cond **force_switch; /* force-be-switch */
+	unsigned n_force_switch;
 	/* resolved defaults included */
 	struct logformat *log_format, *log_format_sd, *error_log_format;
 	uint32_t log_steps;          /* bits of enum log_step; 0: one line, at the end */
