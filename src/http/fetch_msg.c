@@ -13,9 +13,16 @@
 
 #include "fetch_priv.h"
 
-/* [owner] this thread's messages for TCP sessions: request, response; made on first use, kept for
- * good */
+/* [owner] this thread's messages for TCP sessions: request, response; made on first use, kept until
+ * it ends */
 static __thread struct http_msg *peeked[2];
+
+static void peeked_fini(struct thread *t)
+{
+	http_msg_free(&peeked[0]);
+	http_msg_free(&peeked[1]);
+}
+LB_REGISTER_THREAD_FINI(peeked_fini);
 
 static struct http_msg *peek_msg(bool is_response)
 {

@@ -161,7 +161,7 @@ static int show_at(struct cfg_parser *p, void *obj, struct cfg_args *args, const
 
 static const struct cfg_kw at_kws[] = {
 	{ .name = "at",
-		.scope = CFG_RING,
+		.scope = CFG_MAILERS,
 		.min_args = 1,
 		.max_args = 1,
 		.parse = show_at,
@@ -233,11 +233,11 @@ static void every_keyword_is_sorted_and_documented(void **state)
 
 		cfg_foreach_kw(s, count_kw, &last);
 	}
-	assert_null(cfg_find_kw(CFG_RING, "sett"));
-	assert_string_equal(cfg_find_kw(CFG_RING, "set-x")->name, "set-*");
-	assert_string_equal(cfg_nearest_kw(CFG_RING, 0, SLICE("nunber")), "number");
-	assert_null(cfg_nearest_kw(CFG_RING, CFG_BE, SLICE("fornt")));
-	assert_null(cfg_nearest_kw(CFG_RING, 0, SLICE("dangerus")));
+	assert_null(cfg_find_kw(CFG_MAILERS, "sett"));
+	assert_string_equal(cfg_find_kw(CFG_MAILERS, "set-x")->name, "set-*");
+	assert_string_equal(cfg_nearest_kw(CFG_MAILERS, 0, SLICE("nunber")), "number");
+	assert_null(cfg_nearest_kw(CFG_MAILERS, CFG_BE, SLICE("fornt")));
+	assert_null(cfg_nearest_kw(CFG_MAILERS, 0, SLICE("dangerus")));
 }
 
 int main(void)

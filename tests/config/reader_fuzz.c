@@ -18,7 +18,7 @@ static int begin(struct cfg_parser *p, struct cfg_args *args, const struct cfg_s
 }
 
 static const struct cfg_section fuzzed = {
-	.name = "s", .scope = CFG_RING, .caps = CFG_BE, .begin = begin
+	.name = "s", .scope = CFG_MAILERS, .caps = CFG_BE, .begin = begin
 };
 LB_REGISTER_SECTION(fuzzed);
 
@@ -40,7 +40,7 @@ static int parse_any(
 
 static const struct cfg_kw fuzzed_kws[] = {
 	{ .name = "k",
-		.scope = CFG_RING,
+		.scope = CFG_MAILERS,
 		.max_args = 255,
 		.parse = parse_any,
 		.can_negate = true,

@@ -155,7 +155,7 @@ static const struct refusal {
 		"  expr str(a),digest(nope)\n"
 		"                     ^~~~\n" },
 	{ "  expr str(a),hmac(sha256,!!)",
-		"t.cfg:2:20: error: in samples: converter 'hmac': the key is not base64\n"
+		"t.cfg:2:20: error: in samples: converter 'hmac': the key is neither base64 nor a variable\n"
 		"  expr str(a),hmac(sha256,!!)\n"
 		"                   ^~~~~~~~~\n" },
 	{ "  expr str(a),set-var(txn.x,ifbig)",
