@@ -10,7 +10,8 @@
 
 #include <stdlib.h>
 
-#define PIECE 8192 /* bytes of a dump between looks at the reader */
+#define PIECE   8192 /* bytes of a dump between looks at the reader */
+#define PORTION 200  /* lines of a payload between looks at others */
 
 /* --- arguments --- */
 
@@ -249,45 +250,81 @@ static const char add_usage[] =
 static const char set_usage[] =
 	"'set map' expects three parameters: map identifier, key and value.";
 
+/* A payload is added in portions, so that a long one holds nobody up. */
+struct adding {
+	struct pat_ref *ref; /* held */
+	uint64_t ver;
+	struct slice rest;
+};
+
+static void begin_adding(struct cmd_ctx *c, const struct target *t)
+{
+	struct adding *a = malloc(sizeof(*a));
+
+	if (!a) {
+		cmd_err(c, "Out of memory.");
+		return;
+	}
+	*a = (struct adding){ t->ref, t->ver, c->payload };
+	pat_ref_hold(t->ref);
+	c->state = a;
+}
+
+static bool more_add(struct cmd_ctx *c)
+{
+	struct adding *a = c->state;
+	const char *err = NULL;
+
+	if (!a)
+		return false;
+	if (pat_ref_add_lines(a->ref, a->ver, &a->rest, PORTION, &err) != 0) {
+		put_error(c, err);
+		return false;
+	}
+	return a->rest.len > 0;
+}
+
+static void release_add(struct cmd_ctx *c)
+{
+	struct adding *a = c->state;
+
+	if (a)
+		pat_ref_drop(a->ref);
+	free(a);
+}
+
 static void run_add_map(struct cmd_ctx *c)
 {
 	const char *err = NULL;
 	struct target t;
-	int r;
 
 	if (!take_target(c, &t, add_usage))
 		return;
 	if (c->payload.ptr)
-		r = pat_ref_add_lines(t.ref, t.ver, c->payload, &err);
+		begin_adding(c, &t);
 	else if (t.next + 2 > c->n_args)
-		r = -1, err = add_usage;
-	else
-		r = pat_ref_add(t.ref, t.ver, c->args[t.next], c->args[t.next + 1], &err);
-	if (r == 0)
-		return;
-	if (err == add_usage)
-		cmd_err(c, "%s", err);
-	else
+		cmd_err(c, "%s", add_usage);
+	else if (pat_ref_add(t.ref, t.ver, c->args[t.next], c->args[t.next + 1], &err) != 0)
 		put_error(c, err);
 }
 
 static void run_add_acl(struct cmd_ctx *c)
 {
 	static const char usage[] = "'add acl' expects two parameters: ACL identifier and pattern.";
-	const char *err = usage;
+	const char *err = NULL;
 	struct target t;
-	int r = -1;
 
 	if (!take_target(c, &t, usage))
 		return;
 	if (t.ref->is_map)
-		err = "This ACL is shared with a map containing samples. You must use the command "
-		      "'add map' to add values.";
+		cmd_err(c, "This ACL is shared with a map containing samples. You must use the "
+			   "command "
+			   "'add map' to add values.");
 	else if (c->payload.ptr)
-		r = pat_ref_add_lines(t.ref, t.ver, c->payload, &err);
-	else if (t.next < c->n_args)
-		r = pat_ref_add(t.ref, t.ver, c->args[t.next], SLICE_NULL, &err);
-	if (r != 0)
+		begin_adding(c, &t);
+	else if (t.next >= c->n_args)
+		cmd_err(c, "%s", usage);
+	else if (pat_ref_add(t.ref, t.ver, c->args[t.next], SLICE_NULL, &err) != 0)
 		put_error(c, err);
 }
 
@@ -437,9 +474,9 @@ static const struct cmd_kw map_cmds[] = {
 		"which there are, or the entries"),
 	BOTH("get", CMD_USER, run_get, NULL, NULL, "<acl> <value>", "<map> <key>",
 		"what a value matches, for each way of matching"),
-	{ .words = { "add", "acl" }, .level = CMD_OPERATOR, .run = run_add_acl,
+	{ .words = { "add", "acl" }, .level = CMD_OPERATOR, .run = run_add_acl, .more = more_add, .release = release_add,
 	  .usage = "add acl [@<ver>] <acl> {<pattern> | <payload>}", .help = "add an entry to an ACL's list" },
-	{ .words = { "add", "map" }, .level = CMD_OPERATOR, .run = run_add_map,
+	{ .words = { "add", "map" }, .level = CMD_OPERATOR, .run = run_add_map, .more = more_add, .release = release_add,
 	  .usage = "add map [@<ver>] <map> {<key> <value> | <payload>}", .help = "add an entry to a map" },
 	{ .words = { "set", "map" }, .level = CMD_OPERATOR, .run = run_set,
 	  .usage = "set map <map> {<key> | #<ref>} <value>", .help = "change the value of entries of a map" },

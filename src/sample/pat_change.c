@@ -22,17 +22,32 @@ static struct arena *scratch(void)
 
 /* --- versions --- */
 
+/* Records that nobody matches against, perhaps millions: freed where freeing stalls nobody. */
+static void throw_records(struct pat_ref *ref, struct pat_rec **e, uint32_t n)
+{
+	struct pat_seg *seg = calloc(1, sizeof(*seg));
+	struct pat_trash *t = trash_new(2);
+
+	if (seg && t) {
+		*seg = (struct pat_seg){ .n = n, .e = e };
+		trash_put(t, TRASH_SEG_RECS, seg);
+		trash_put(t, TRASH_MEM, e);
+		trash_throw(ref, t);
+		return;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		rec_free(e[i]);
+	free(e);
+	free(seg);
+	free(t);
+}
+
 static void version_free(struct pat_version *ver)
 {
-	struct pat_ref *ref = ver->ref;
-
 	timer_cancel(this_wheel(), &ver->timer);
-	for (uint32_t i = 0; i < ver->n; i++)
-		rec_free(ver->e[i]);
+	throw_records(ver->ref, ver->e, ver->n);
 	list_del(&ver->node);
-	free(ver->e);
 	free(ver);
-	LB_ASSERT(ref->magic == PAT_REF_MAGIC);
 }
 
 static void version_forgotten(struct timer *t)
@@ -172,17 +187,20 @@ int pat_ref_add(struct pat_ref *ref, uint64_t number, struct slice key, struct s
 /* What a payload amounts to, up to its first line that is wrong. */
 struct lines {
 	uint32_t n;
-	size_t size, good; /* bytes as records; bytes of text */
+	size_t size;       /* as records */
+	size_t good, seen; /* bytes of text up to the last good line, and to the last one */
 };
 
-static int measure(struct pat_ref *ref, struct slice text, struct lines *ls, const char **err)
+static int measure(
+	struct pat_ref *ref, struct slice text, unsigned max, struct lines *ls, const char **err)
 {
 	struct slice rest = text, key, value;
 
 	*ls = (struct lines){ 0 };
-	while (rest.len) {
+	for (unsigned i = 0; i < max && rest.len; i++) {
 		struct slice line = pat_cut_line(&rest);
 
+		ls->seen = (size_t)(rest.ptr - text.ptr);
 		if (!pat_split_line(line, ref->is_map, &key, &value))
 			continue;
 		if (ref->is_map && key.ptr + key.len == line.ptr + line.len) {
@@ -194,7 +212,7 @@ static int measure(struct pat_ref *ref, struct slice text, struct lines *ls, con
 			return -1;
 		ls->n++;
 		ls->size += pat_rec_size(key, value);
-		ls->good = (size_t)(rest.ptr - text.ptr);
+		ls->good = ls->seen;
 	}
 	return 0;
 }
@@ -222,7 +240,8 @@ static int put_lines(struct pat_ref *ref, struct pat_version *ver, struct slice 
 	return -1;
 }
 
-int pat_ref_add_lines(struct pat_ref *ref, uint64_t number, struct slice text, const char **err)
+int pat_ref_add_lines(
+	struct pat_ref *ref, uint64_t number, struct slice *text, unsigned max, const char **err)
 {
 	struct pat_version *ver;
 	struct lines ls;
@@ -230,11 +249,13 @@ int pat_ref_add_lines(struct pat_ref *ref, uint64_t number, struct slice text, c
 
 	if (which_version(ref, number, &ver, err) != 0)
 		return -1;
-	r = measure(ref, text, &ls, err);
+	*err = NULL;
+	r = measure(ref, *text, max, &ls, err);
 	if (r != 0 && !*err)
 		*err = "out of memory";
-	if (ls.n && put_lines(ref, ver, text, &ls, err) != 0)
+	if (ls.n && put_lines(ref, ver, *text, &ls, err) != 0)
 		return -1;
+	*text = slice_make(text->ptr + ls.seen, text->len - ls.seen);
 	return r;
 }
 
@@ -376,10 +397,12 @@ int pat_ref_clear(struct pat_ref *ref, uint64_t number, const char **err)
 	struct pat_splice sp = { .ref = ref, .b = ref->n_segs, .owns = true };
 
 	if (number != PAT_VER_CURRENT && number != ref->curr_ver) {
-		for (uint32_t i = 0; ver && i < ver->n; i++)
-			rec_free(ver->e[i]);
-		if (ver)
-			ver->n = 0;
+		if (ver) {
+			throw_records(ref, ver->e, ver->n);
+			ver->e = NULL;
+			ver->n = ver->cap = 0;
+			version_touch(ver);
+		}
 		return 0;
 	}
 	if (pat_splice(&sp, scratch(), err) != 0)
@@ -417,12 +440,11 @@ static void commit_end(struct commit *cm, const char *err)
 	if (!err) {
 		ref->curr_ver = cm->number;
 		drop_older(ref, cm->number);
+		free(cm->seg.e);
 	} else {
-		for (uint32_t i = 0; i < cm->seg.n; i++)
-			rec_free(cm->seg.e[i]);
+		throw_records(ref, cm->seg.e, cm->seg.n);
 	}
 	cm->done(cm->arg, err);
-	free(cm->seg.e);
 	free(cm);
 }
 

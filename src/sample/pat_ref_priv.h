@@ -70,8 +70,6 @@ void pat_unpin(struct pat_ref *ref);
 
 /* pat_ref.c */
 struct pat_ref *pat_ref_new(const char *name, bool is_map);
-void pat_ref_hold(struct pat_ref *ref);
-void pat_ref_drop(struct pat_ref *ref); /* the last one frees it */
 /* Of words in an arena that is about to go: gives all of it back now. */
 void pat_ref_end(struct pat_ref *ref);
 struct pat_seg *seg_new(uint32_t n);

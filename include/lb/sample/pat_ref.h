@@ -55,6 +55,9 @@ struct pat_ref *pat_ref_find(struct slice id, bool is_map);
 struct pat_ref *pat_ref_by_name(struct slice name);
 /* By number. */
 void pat_refs_foreach(void (*fn)(struct pat_ref *ref, void *arg), void *arg);
+/* As long as it is held it stays, if only as an empty list that nobody finds any more. */
+void pat_ref_hold(struct pat_ref *ref);
+void pat_ref_drop(struct pat_ref *ref);
 uint64_t pat_ref_n_entries(const struct pat_ref *ref); /* those of prepared versions too */
 
 /* --- changing. 0, or -1 with *err: static, or in this turn's scratch memory. --- */
@@ -62,8 +65,10 @@ uint64_t pat_ref_n_entries(const struct pat_ref *ref); /* those of prepared vers
 #define PAT_VER_CURRENT UINT64_MAX
 int pat_ref_add(
 	struct pat_ref *ref, uint64_t ver, struct slice key, struct slice value, const char **err);
-/* Lines of a pattern, or of a key and a value. Stops at the first that is wrong. */
-int pat_ref_add_lines(struct pat_ref *ref, uint64_t ver, struct slice text, const char **err);
+/* Up to @max lines of a pattern, or of a key and a value, which are cut off from *@text. Stops at
+ * the first that is wrong. */
+int pat_ref_add_lines(
+	struct pat_ref *ref, uint64_t ver, struct slice *text, unsigned max, const char **err);
 /* All entries of just this text. Return: how many, or -1. */
 long pat_ref_set(struct pat_ref *ref, struct slice key, struct slice value, const char **err);
 long pat_ref_del(struct pat_ref *ref, struct slice key, const char **err);
