@@ -160,6 +160,22 @@ static enum verdict exec_replace(const struct rule *r, struct smp_env *env, stru
 	return rc < 0 ? rule_rewrite_failed(run) : RULE_CONTINUE;
 }
 
+/* What can never be right is said at once. */
+static int check_constant(struct cfg_parser *p, const struct cfg_word *w, const struct uri_arg *u)
+{
+	bool is_path = u->part == PART_PATH || u->part == PART_PATHQ;
+
+	if (!u->fmt.text.len && u->part != PART_QUERY)
+		return cfg_error(p, w, "an empty text is no %s",
+			is_path                  ? "path"
+			: u->part == PART_METHOD ? "method"
+						 : "target");
+	if (is_path && u->fmt.text.ptr[0] != '/' &&
+		(u->part == PART_PATH || u->fmt.text.ptr[0] != '?'))
+		cfg_warn(p, w, "'%s' does not begin with '/': this rewrite always fails", w->str);
+	return 0;
+}
+
 static int parse_uri(
 	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
@@ -182,7 +198,9 @@ static int parse_uri(
 			return -1;
 	}
 	w = rule_need(p, args, r, parts[i].is_regex ? "a replacement" : "a log format");
-	return w ? rewrite_parse_format(p, w, where, &u->fmt) : -1;
+	if (!w || rewrite_parse_format(p, w, where, &u->fmt) != 0)
+		return -1;
+	return u->re || u->fmt.lf ? 0 : check_constant(p, w, u);
 }
 
 /* clang-format off */
