@@ -384,10 +384,6 @@ static const struct cfg_kw hash_kws[] = {
 	  .usage = "balance hash <expression>", .help = "by the value of an expression" },
 	{ .name = "rdp-cookie*", .scope = CFG_BALANCE, .type = CFG_T_REFUSED,
 	  .usage = "balance rdp-cookie[(<name>)]", .help = "RDP cookies are not supported; use 'balance source'" },
-	{ .name = "sticky", .scope = CFG_BALANCE, .type = CFG_T_REFUSED,
-	  .usage = "balance sticky", .help = "log backends are not supported" },
-	{ .name = "log-hash", .scope = CFG_BALANCE, .type = CFG_T_REFUSED,
-	  .usage = "balance log-hash", .help = "log backends are not supported" },
 };
 /* clang-format on */
 LB_REGISTER_CFG(hash_kws);

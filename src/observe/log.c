@@ -225,7 +225,7 @@ bool log_sample_take(struct log_sample *s)
 
 static bool is_for(const struct log_target *t, int level)
 {
-	return (t->sock || t->ring) && level <= t->max_level;
+	return (t->sock || t->ring || t->backend) && level <= t->max_level;
 }
 
 static void count_drop(void)
@@ -250,7 +250,8 @@ static void send_to(struct log_target *t, const struct log_line *l)
 	iov[2] = (struct iovec){ (void *)(uintptr_t) "\n", 1 };
 	if (t->ring)
 		ring_write(t->ring, iov, 2);
-	else if (!log_sock_send(t->sock, iov, 3))
+	else if (t->backend ? !log_upper.send_to_backend(t->backend, l->msg, iov, 3)
+			    : !log_sock_send(t->sock, iov, 3))
 		count_drop();
 }
 

@@ -131,10 +131,11 @@ static bool parse_section_target(const struct cfg_word *w, struct log_target *t)
 {
 	const char *s = w->str;
 
-	if (!skip(&s, "ring@"))
-		return false;
-	t->ring_name = slice_of(s);
-	return true;
+	if (skip(&s, "ring@"))
+		t->ring_name = slice_of(s);
+	else if (skip(&s, "backend@"))
+		t->backend_name = slice_of(s);
+	return s != w->str;
 }
 
 static int parse_target(struct cfg_parser *p, const struct cfg_word *w, struct log_addr *out)
@@ -149,10 +150,6 @@ static int parse_target(struct cfg_parser *p, const struct cfg_word *w, struct l
 		return set_fd(p, w, "2", out);
 	if (skip(&s, "fd@"))
 		return set_fd(p, w, s, out);
-	if (strncmp(s, "backend@", 8) == 0)
-		return cfg_error(p, w,
-			"'backend@' needs a backend in mode log, which this version does "
-			"not have; log to a datagram socket or a descriptor instead");
 	if (strncmp(s, "tcp", 3) == 0 && strchr(s, '@'))
 		return cfg_error(p, w,
 			"for logs over TCP make a ring section with a server, and log to "
@@ -437,12 +434,25 @@ static int resolve_ring(struct cfg_parser *p, const struct log_target *t)
 		SLICE_ARG(t->ring_name));
 }
 
+static int resolve_backend(struct cfg_parser *p, struct log_target *t)
+{
+	const char *why;
+
+	if (!t->backend_name.ptr)
+		return 0;
+	t->backend = log_upper.find_backend(p, t->backend_name, &why);
+	if (t->backend)
+		return 0;
+	return cfg_error_line(p, t->line, t->word, "cannot log to '%s': %s", t->word->str, why);
+}
+
 int log_resolve(struct cfg_parser *p, struct log_conf *lc)
 {
 	int bad = 0;
 
 	for (unsigned i = 0; i < lc->n_targets; i++)
-		bad |= resolve_profile(p, lc->targets[i]) | resolve_ring(p, lc->targets[i]);
+		bad |= resolve_profile(p, lc->targets[i]) | resolve_ring(p, lc->targets[i]) |
+		       resolve_backend(p, lc->targets[i]);
 	return bad;
 }
 
@@ -453,6 +463,8 @@ static int open_target(struct cfg_parser *p, struct log_target *t)
 {
 	struct ring_conf *rc;
 
+	if (t->backend)
+		return 0;
 	if (!t->ring_name.ptr)
 		return log_sock_get(&t->addr, &t->sock);
 	rc = log_upper.find_ring(p, t->ring_name);

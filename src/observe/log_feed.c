@@ -23,6 +23,7 @@
 #include <unistd.h>
 
 #include <lb/core/clock.h>
+#include <lb/core/rcu.h>
 
 #define RETRY_MS     1000
 #define FRAME_MAX    (RING_RECORD_MAX + 16)
@@ -38,6 +39,8 @@ enum feed_state {
 struct log_feed {
 	struct list node; /* of its ring's feeds */
 	struct log_stream_addr addr;
+	log_stream_addr_fn address; /* NULL: addr stays */
+	void *address_arg;
 	bool is_octet_count;
 	uint32_t timeout_connect_ms, timeout_server_ms; /* 0: none */
 	enum feed_state state;
@@ -114,7 +117,13 @@ static void on_ready(struct watch *w, uint32_t events)
 
 static void open_connection(struct log_feed *f)
 {
-	int fd = socket(f->addr.ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	int fd;
+
+	if (f->address && !f->address(f->address_arg, &f->addr)) {
+		go_away(f);
+		return;
+	}
+	fd = socket(f->addr.ss.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
 
 	f->watch = (struct watch){ .fd = fd, .ready = on_ready };
 	if (fd < 0) {
@@ -415,4 +424,82 @@ void ring_feeds_close(struct ring *r)
 
 	list_for_each_safe(f, tmp, &r->feeds, node)
 		log_feed_free(&f);
+}
+
+/* --- streams --- */
+
+struct log_stream {
+	struct ring *ring;     /* [const] owned */
+	struct log_feed *feed; /* [control] owned */
+	struct rcu_head rcu;
+	struct mail free_mail;
+};
+
+struct log_stream *log_stream_new(
+	size_t size, bool is_octet_count, log_stream_addr_fn address, void *arg)
+{
+	static const struct log_stream_addr nowhere;
+	struct log_stream *ls = calloc(1, sizeof(*ls));
+
+	if (!ls)
+		return NULL;
+	ls->ring = ring_new_unnamed(size);
+	ls->feed = log_feed_new(&nowhere, is_octet_count);
+	if (!ls->ring || !ls->feed) {
+		log_stream_free(&ls);
+		return NULL;
+	}
+	ls->feed->address = address;
+	ls->feed->address_arg = arg;
+	log_feed_start(ls->feed, ls->ring);
+	return ls;
+}
+
+void log_stream_write(struct log_stream *ls, const struct iovec *iov, int n)
+{
+	ring_write(ls->ring, iov, n);
+}
+
+void log_stream_set_timeouts(struct log_stream *ls, uint32_t connect_ms, uint32_t server_ms)
+{
+	log_feed_set_timeouts(ls->feed, connect_ms, server_ms);
+}
+
+void log_stream_free(struct log_stream **lsp)
+{
+	struct log_stream *ls = *lsp;
+
+	*lsp = NULL;
+	if (!ls)
+		return;
+	log_feed_free(&ls->feed);
+	ring_unref(&ls->ring);
+	free(ls);
+}
+
+static void free_retired(struct mail *m)
+{
+	struct log_stream *ls = LB_CONTAINER_OF(m, struct log_stream, free_mail);
+
+	log_stream_free(&ls);
+}
+
+static void after_grace(struct rcu_head *head)
+{
+	struct log_stream *ls = LB_CONTAINER_OF(head, struct log_stream, rcu);
+
+	ls->free_mail.run = free_retired;
+	mailbox_post(control_thread(), &ls->free_mail);
+}
+
+/* What it was connected to must not be asked for any more. */
+void log_stream_retire(struct log_stream **lsp)
+{
+	struct log_stream *ls = *lsp;
+
+	*lsp = NULL;
+	if (!ls)
+		return;
+	log_feed_free(&ls->feed);
+	call_rcu(&ls->rcu, after_grace);
 }

@@ -54,6 +54,8 @@ struct log_target {
 	struct log_sock *sock;  /* holds a reference; NULL until opened, and for the others */
 	struct slice ring_name; /* ring@; .ptr NULL: another kind */
 	struct ring *ring;      /* holds a reference; NULL until opened */
+	struct slice backend_name; /* backend@; .ptr NULL: another kind */
+	const void *backend;       /* resolved */
 	enum log_format format;
 	uint32_t max_len;
 	uint8_t facility;  /* 0..23 */

@@ -4,6 +4,8 @@
  * the same destination and kept across generations, so that a reload neither loses lines nor needs
  * the path of a socket that a chroot has put out of reach.
  */
+#include <lb/observe/log_feed.h>
+
 #include "log_priv.h"
 
 #include <errno.h>
@@ -117,6 +119,40 @@ static ssize_t send_once(struct log_sock *s, struct iovec *iov, int n)
 	}
 	return sendmsg(s->fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
+
+/* --- datagrams to any address --- */
+
+static int datagram_fds[2] = { -1,
+	-1 }; /* [const] once opened: IPv4, IPv6; for the process' life */
+
+int log_datagram_open(int family)
+{
+	int *fd = &datagram_fds[family == AF_INET6];
+
+	if (*fd >= 0)
+		return 0;
+	*fd = socket(family, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+	if (*fd < 0)
+		return -errno;
+	shutdown(*fd, SHUT_RD);
+	return 0;
+}
+
+bool log_datagram_send(struct sockaddr_storage *to, socklen_t len, struct iovec *iov, int n)
+{
+	struct msghdr m = {
+		.msg_name = to, .msg_namelen = len, .msg_iov = iov, .msg_iovlen = (size_t)n
+	};
+	int fd = datagram_fds[to->ss_family == AF_INET6];
+	ssize_t sent;
+
+	do
+		sent = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+	while (sent < 0 && errno == EINTR);
+	return sent >= 0;
+}
+
+/* --- shared sockets --- */
 
 /* The receiver of a unix socket was restarted: its path is a new socket. */
 static bool reconnect(struct log_sock *s)

@@ -351,6 +351,20 @@ static struct ring *ring_new(const char *name)
 	return r;
 }
 
+struct ring *ring_new_unnamed(size_t size)
+{
+	struct ring *r = ring_new("");
+
+	if (!r)
+		return NULL;
+	list_del(&r->node);
+	list_init(&r->node);
+	atomic_store(&r->maxlen, RING_DEFAULT_MAXLEN);
+	if (area_new(size, NULL, &r->area) < 0)
+		ring_unref(&r);
+	return r;
+}
+
 struct ring *ring_ref(struct ring *r)
 {
 	r->refs++;

@@ -34,6 +34,9 @@ struct ring {
 	uint64_t head_seq, tail_seq; /* [lock: lock] lines since the beginning */
 };
 
+/* One that no name leads to; holds one reference. NULL: out of memory. */
+struct ring *ring_new_unnamed(size_t size);
+
 /* The servers of a ring, see log_feed.c. Control. */
 int ring_feeds_prepare(struct cfg_parser *p, struct ring_conf *rc); /* 0 or -1 (reported) */
 void ring_feeds_commit(struct ring_conf *rc);

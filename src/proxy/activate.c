@@ -24,6 +24,7 @@
 #include <lb/server/queue.h>
 
 #include <lb/observe/ring.h>
+#include <lb/proxy/log_backend.h>
 
 #include "activate_priv.h"
 
@@ -115,7 +116,9 @@ static int open_logs(struct activation *act)
 		bad |= ring_prepare(act->p, rc);
 	if (bad)
 		return -1;
-	bad = log_open(act->p, &c->global.log);
+	for (unsigned i = 0; i < c->n_proxies; i++)
+		bad |= log_backend_prepare(act->p, c->proxies[i]);
+	bad |= log_open(act->p, &c->global.log);
 
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		bad |= log_open(act->p, &c->proxies[i]->log);
@@ -320,6 +323,8 @@ static void commit(struct activation *act, struct strbuf *summary)
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		commit_proxy(act, c->proxies[i]);
 	commit_servers(act);
+	for (unsigned i = 0; i < c->n_proxies; i++)
+		log_backend_commit(c->proxies[i]);
 	list_for_each(rc, &c->rings, node)
 		ring_commit(rc);
 	rcu_assign_pointer(lb_global_log, &c->global.log);

@@ -107,6 +107,8 @@ void check_proxy(struct cfg_parser *p, const struct proxy *px)
 		return;
 	if (px_is_fe(px))
 		check_frontend(p, px);
+	if (px->mode == MODE_LOG)
+		return;
 	check_timeouts(p, px);
 	check_tcp_mode(p, px);
 }

@@ -32,10 +32,13 @@ static int parse_mode(
 		return cfg_error(p, w,
 			"mode 'health' is gone from the language; use 'mode http' with "
 			"'http-request return status 200'");
-	if (strcmp(w->str, "log") == 0 || strcmp(w->str, "spop") == 0)
-		return cfg_error(
-			p, w, "mode '%s' is not supported yet; expected tcp or http", w->str);
-	return cfg_error(p, w, "expected mode tcp or http, got '%s'", w->str);
+	if (strcmp(w->str, "log") == 0) {
+		px->mode = MODE_LOG;
+		return 0;
+	}
+	if (strcmp(w->str, "spop") == 0)
+		return cfg_error(p, w, "mode 'spop' is not supported yet; expected tcp, http or log");
+	return cfg_error(p, w, "expected mode tcp, http or log, got '%s'", w->str);
 }
 
 static int parse_id(struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
@@ -379,8 +382,8 @@ static int parse_declare(
 /* clang-format off */
 static const struct cfg_kw general_kws[] = {
 	{ .name = "mode", .scope = CFG_PROXY, .where = CFG_ANY, .min_args = 1, .max_args = 1,
-	  .parse = parse_mode, .usage = "mode { tcp | http }",
-	  .help = "relay bytes, or understand HTTP" },
+	  .parse = parse_mode, .usage = "mode { tcp | http | log }",
+	  .help = "relay bytes, understand HTTP, or (backends) take log lines" },
 	{ .name = "id", .scope = CFG_PROXY, .where = IN_ANY, .min_args = 1, .max_args = 1,
 	  .parse = parse_id, .usage = "id <number>",
 	  .help = "fix the number that statistics know the proxy by" },

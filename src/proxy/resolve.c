@@ -6,6 +6,7 @@
  */
 #include <lb/proxy/config.h>
 
+#include <lb/proxy/log_backend.h>
 #include <lb/proxy/log_profile.h>
 
 #include "proxy_priv.h"
@@ -148,6 +149,25 @@ static int run_checks(struct cfg_parser *p, struct proxy *px)
 	return bad;
 }
 
+/* Log backends and the others: what each needs of servers and algorithms. */
+static int check_log_backend(struct cfg_parser *p, const struct proxy *px)
+{
+	int bad = 0;
+
+	if (px->mode == MODE_LOG)
+		return log_backend_check(p, px);
+	if (px->balance.ops && strcmp(px->balance.ops->name, "sticky") == 0)
+		bad = cfg_error_line(p, px->line, NULL,
+			"'balance sticky' is for backends in mode log; '%s' is not", px->name);
+	for (unsigned i = 0; i < px->n_servers; i++)
+		if (!px->servers[i]->addr.is_stream)
+			bad = cfg_error_line(p, px->servers[i]->line, NULL,
+				"server '%s' takes datagrams, which only a backend in mode log "
+				"sends",
+				px->servers[i]->name);
+	return bad;
+}
+
 int config_resolve(struct cfg_parser *p)
 {
 	struct config *c = p->config;
@@ -168,6 +188,7 @@ int config_resolve(struct cfg_parser *p)
 		px->text_hash = hash_section(px);
 		px->speaks_http = px->mode == MODE_HTTP || has_switch(px);
 		bad |= resolve_targets(p, px);
+		bad |= check_log_backend(p, px);
 		bad |= resolve_logs(p, px);
 		derive(px);
 		bad |= run_checks(p, px);

@@ -79,6 +79,11 @@ static int check_modes(struct cfg_parser *p, const struct proxy *fe, const struc
 {
 	const struct cfg_word *w = word_of(line, be->name);
 
+	if (be->mode == MODE_LOG)
+		return cfg_error_line(p, line, w,
+			"backend '%s' is in mode log: it takes log lines ('log backend@%s'), no "
+			"connections",
+			be->name, be->name);
 	if (fe->mode == be->mode || be->mode == MODE_HTTP) /* TCP becomes HTTP on the way */
 		return 0;
 	cfg_error_line(p, line, w,

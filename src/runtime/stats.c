@@ -68,6 +68,17 @@ static bool is_http(const struct stat_row *r)
 	return r->px->mode == MODE_HTTP;
 }
 
+/* As tools know them. */
+static const char *mode_name(const struct stat_row *r)
+{
+	switch (r->px->mode) {
+	case MODE_HTTP: return "http";
+	case MODE_LOG: return "syslog";
+	case MODE_TCP: break;
+	}
+	return "tcp";
+}
+
 static void begin(struct stat_row *r, enum stat_obj obj, const struct proxy *px, const char *name,
 	uint32_t sid)
 {
@@ -82,7 +93,7 @@ static void begin(struct stat_row *r, enum stat_obj obj, const struct proxy *px,
 	set_u32(r, ST_IID, px->id);
 	set_u32(r, ST_SID, sid);
 	set_u32(r, ST_TYPE, obj);
-	set_str(r, ST_MODE, is_http(r) ? "http" : "tcp");
+	set_str(r, ST_MODE, mode_name(r));
 }
 
 /* --- groups of columns --- */

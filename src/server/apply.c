@@ -9,6 +9,7 @@
  */
 #include <lb/server/server.h>
 
+#include <lb/observe/log_feed.h>
 #include <lb/server/idle.h>
 #include <lb/server/queue.h>
 
@@ -97,6 +98,7 @@ void server_drop_prepared(struct server_conf *conf)
 {
 	free(conf->next_addr);
 	conf->next_addr = NULL;
+	log_stream_free(&conf->log_stream);
 }
 
 static void apply_addr(struct server *s, struct server_conf *conf)

@@ -225,6 +225,20 @@ static int check_init_addr(
 		SLICE_ARG(name));
 }
 
+static int parse_log_proto(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct server_conf *sc = obj;
+	const struct cfg_word *w = cfg_need(p, args, "'octet-count' or 'legacy'");
+
+	if (!w)
+		return -1;
+	sc->log_octet_count = strcmp(w->str, "octet-count") == 0;
+	if (!sc->log_octet_count && strcmp(w->str, "legacy") != 0)
+		return cfg_error(p, w, "expected 'octet-count' or 'legacy', got '%s'", w->str);
+	return 0;
+}
+
 static int parse_init_addr(
 	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
 {
@@ -295,6 +309,10 @@ static const struct cfg_kw server_kws[] = {
 	  .usage = "on-marked-down shutdown-sessions", .help = "end the server's sessions when it goes down" },
 	{ .name = "on-marked-up", .scope = CFG_SERVER, .parse = parse_marked_up, .flags = "+1",
 	  .usage = "on-marked-up shutdown-backup-sessions", .help = "end the backup servers' sessions when it comes up" },
+	{ .name = "log-bufsize", .scope = CFG_SERVER, .type = CFG_T_SIZE, .offset = OFF(log_bufsize), .min = 16384, .max = 1u << 30, .flags = "+1",
+	  .usage = "log-bufsize <bytes>", .help = "log backends: lines kept for a server over TCP" },
+	{ .name = "log-proto", .scope = CFG_SERVER, .parse = parse_log_proto, .flags = "+1",
+	  .usage = "log-proto { octet-count | legacy }", .help = "log backends: how lines are told apart on a TCP connection" },
 	{ .name = "init-addr", .scope = CFG_SERVER, .parse = parse_init_addr, .flags = "+1",
 	  .usage = "init-addr <method>[,...]", .help = "how its name is resolved at start: last, libc" },
 };
@@ -316,8 +334,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("hash-key", "+1", "consistent hashing goes by 'id'"),
 	REFUSED("idle-ping", "+1", "idle connections are not probed; use pool-purge-delay"),
 	REFUSED("pool-conn-name", "+1", "idle connections are not told apart by name"),
-	REFUSED("log-bufsize", "+1", "log backends are not supported yet"),
-	REFUSED("log-proto", "+1", "rings are not supported yet"),
 	REFUSED("namespace", "+1", "network namespaces are not supported"),
 	REFUSED("redir", "+1", "use 'http-request redirect' in the backend"),
 	REFUSED("shard", "+1", "peers are not supported yet"),

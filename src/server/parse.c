@@ -8,6 +8,7 @@
 
 #define PURGE_DELAY_MS 5000 /* pool-purge-delay */
 #define ERROR_LIMIT    10
+#define LOG_BUFSIZE    16384 /* log-bufsize */
 
 static int no_memory(struct cfg_parser *p)
 {
@@ -25,6 +26,7 @@ static struct server_conf *conf_new(struct arena *a)
 	sc->pool_purge_delay_ms = PURGE_DELAY_MS;
 	sc->max_reuse = UINT32_MAX;
 	sc->error_limit = ERROR_LIMIT;
+	sc->log_bufsize = LOG_BUFSIZE;
 	return sc;
 }
 
@@ -75,13 +77,11 @@ static int check_name(struct cfg_parser *p, const struct cfg_word *w)
 
 static int parse_address(struct cfg_parser *p, struct server_conf *sc, const struct cfg_word *w)
 {
-	unsigned flags = ADDR_P_PORT_OPT | ADDR_P_RESOLVE | ADDR_P_RELATIVE;
+	unsigned flags = ADDR_P_PORT_OPT | ADDR_P_RESOLVE | ADDR_P_RELATIVE | ADDR_P_DGRAM;
 	int err;
 
 	if (addr_parse(p, w, 0, slice_make(w->str, w->len), flags, &sc->addr) < 0)
 		return -1;
-	if (!sc->addr.is_stream)
-		return cfg_error(p, w, "datagram addresses are not supported for servers");
 	err = sc->addr.kind == ADDR_SOCKPAIR ? sockpair_check(sc->addr.fd) : 0;
 	if (err < 0)
 		return cfg_error(p, w, "'%s' is not one end of a pair of unix sockets: %s",

@@ -9,6 +9,7 @@
 #include <lb/server/server.h>
 
 #include <lb/net/server_ref.h>
+#include <lb/observe/log_feed.h>
 #include <lb/server/idle.h>
 
 #include "server_priv.h"
@@ -31,10 +32,13 @@ static void free_dead(struct mail *m)
 {
 	struct server *s = LB_CONTAINER_OF(m, struct server, free_mail);
 	struct proxy_rt *be = s->be;
+	struct log_stream *stream;
 
 	LB_ASSERT(list_empty(&s->node) && list_empty(&s->trackers));
 	timer_cancel(this_wheel(), &s->warmup);
 	server_idle_fini(s);
+	stream = atomic_load(&s->log_stream);
+	log_stream_free(&stream);
 	counter_set_fini(&s->counters);
 	pthread_spin_destroy(&s->queue_lock);
 	free(atomic_load(&s->addr));

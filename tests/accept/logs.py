@@ -8,7 +8,7 @@ import select
 import socket
 import subprocess
 
-from lbtest import DEFAULTS, folder, free_port, Lb, main, Origin, PROGRAM, wait_for
+from lbtest import DEFAULTS, folder, free_port, Http, Lb, main, Origin, PROGRAM, wait_for
 
 
 class Cbor:
@@ -422,5 +422,97 @@ frontend web
     assert lb.wait() == 1 and "cannot make the ring 'file' in /nonexistent/ring: No such file" in lb.output()
 
 
+def backends():
+    """log backend@: lines are spread as asked for, go on without a server that is down, as datagrams and over TCP."""
+    port, check_port = free_port(), free_port()
+    udp = [Collector() for _ in range(7)]
+    tcp = Server(), Server()
+    checked = socket.create_server(("127.0.0.1", check_port))
+    lb = Lb(DEFAULTS + """
+backend turns
+  mode log
+  balance roundrobin
+  server s1 udp@%s
+  server s2 udp@%s weight 2
+backend sticky
+  mode log
+  balance sticky
+  server s1 udp@%s check port %d inter 50ms rise 1 fall 1
+  server s2 udp@%s
+backend hashed
+  mode log
+  balance log-hash field(2,/),lower
+  hash-type consistent
+  server s1 udp@%s id 1
+  server s2 udp@%s id 2
+  server s3 udp@%s id 3
+backend streams
+  mode log
+  timeout connect 5s
+  timeout server 5s
+  default-server log-bufsize 64k
+  server s1 127.0.0.1:%d log-proto octet-count
+  server s2 127.0.0.1:%d
+frontend web
+  bind 127.0.0.1:%d
+  log backend@turns format raw local0
+  log backend@sticky len 200 format rfc5424 local0
+  log backend@hashed format raw local0
+  log backend@streams format short local0
+  log-format "%%HP"
+  http-request return status 200
+""" % (udp[0].addr, udp[1].addr, udp[2].addr, check_port, udp[3].addr, udp[4].addr, udp[5].addr, udp[6].addr,
+       tcp[0].port, tcp[1].port, port))
+    paths = ["/%s/%d" % ("Ab" if i % 2 else "aB", i) for i in range(6)] + ["/k%d/x" % (i % 3) for i in range(24)]
+    with Http(port) as c:
+        for path in paths:
+            assert c.get(path)[0] == 200
+    # one of three to s1, whose turn comes once in each cycle of the weights
+    one, two = udp[0].lines(10), udp[1].lines(20)
+    assert sorted(one + two) == sorted(paths)
+    for i in range(10):
+        assert paths.index(one[i]) // 3 == i or one[i].startswith("/k"), one
+    lines = udp[2].lines(30)
+    assert all(re.fullmatch(RFC5424.decode() + path, line) for line, path in zip(lines, paths)), lines
+    assert not udp[3].has_more()
+    # lines that are alike by the converters are together
+    where = {}
+    for n in range(4, 7):
+        while udp[n].has_more():
+            where.setdefault(udp[n].lines(1)[0].split("/")[1].lower(), set()).add(n)
+    assert set(where) == {"ab", "k0", "k1", "k2"} and all(len(n) == 1 for n in where.values()), where
+    for server in tcp:
+        server.accept()
+    got = [tcp[0].counted() for _ in range(15)], [tcp[1].line() for _ in range(15)]
+    assert sorted(got[0] + got[1]) == sorted(b"<6>" + p.encode() for p in paths), got
+    stat = lb.stat()
+    assert stat["turns", "s1"]["stot"] == "10" and stat["turns", "s2"]["stot"] == "20"
+    assert stat["streams", "BACKEND"]["mode"] == "syslog"
+    # the checked one goes down: the next takes over, and keeps the lines when it is back
+    checked.close()
+    wait_for(lambda: lb.stat()["sticky", "s1"]["status"].startswith("DOWN"), "it is down")
+    ask(port, b"GET /a HTTP/1.1")
+    assert udp[3].lines(1)[0].endswith(" /a")
+    checked = socket.create_server(("127.0.0.1", check_port))
+    wait_for(lambda: lb.stat()["sticky", "s1"]["status"].startswith("UP"), "it is up")
+    ask(port, b"GET /b HTTP/1.1")
+    assert udp[3].lines(1)[0].endswith(" /b") and not udp[2].has_more()
+    # none left: dropped and counted, traffic goes on
+    for name in "s1", "s2":
+        lb.ask("set server turns/%s state maint" % name)
+    before = int(lb.info("DroppedLogs"))
+    ask(port, b"GET /c HTTP/1.1")
+    assert int(lb.info("DroppedLogs")) == before + 1
+    # an address that changes
+    other = Collector()
+    lb.ask("set server turns/s1 state ready")
+    host, at = other.addr.split(":")
+    lb.ask("set server turns/s1 addr %s port %s" % (host, at))
+    ask(port, b"GET /d HTTP/1.1")
+    assert other.lines(1) == ["/d"]
+    lb.finish()
+
+
 if __name__ == "__main__":
-    main({"encodings": encodings, "profiles": profiles, "rings": rings, "backing": backing})
+    main({"encodings": encodings, "profiles": profiles, "rings": rings, "backing": backing,
+          "backends": backends})

@@ -117,7 +117,6 @@ static void test_parse_refuses(void **state)
 		{ "127.0.0.1 sample 1,:4 local0", "expected ranges and a size" },
 		{ "127.0.0.1 sample 1:0 local0", "expected ranges and a size" },
 
-		{ "backend@b local0", "'backend@' needs a backend in mode log" },
 		{ "tcp@127.0.0.1:1 local0", "for logs over TCP make a ring section" },
 		{ "fd@x local0", "expected a descriptor such as fd@3" },
 		{ "unix@ local0", "the path of a socket has 1 to" },

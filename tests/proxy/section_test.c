@@ -154,7 +154,7 @@ static const struct {
 		"is, "
 		"and addresses are given by 'bind' lines\nlisten a :80\n         ^~~\n" },
 	{ "defaults\n\tmode udp\n",
-		"t.cfg:2:7: error: in defaults: expected mode tcp or http, got 'udp'\n"
+		"t.cfg:2:7: error: in defaults: expected mode tcp, http or log, got 'udp'\n"
 		"\tmode udp\n\t     ^~~\n" },
 	{ "defaults\n\tmode health\n",
 		"t.cfg:2:7: error: in defaults: mode 'health' is gone from the language; use 'mode "

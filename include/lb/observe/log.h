@@ -24,6 +24,7 @@ enum log_format {
 
 #define LOG_LEVEL_SILENT -1 /* log-level set to silent: no line */
 
+struct iovec;
 struct ring_conf;
 struct log_profile; /* a log-profile section; the layer above knows its formats */
 struct log_target;  /* one 'log' line; in the generation's arena, its socket shared and counted */
@@ -80,6 +81,10 @@ struct log_upper {
 	const struct log_profile *(*find_profile)(struct cfg_parser *p, struct slice name);
 	/* NULL: there is none */
 	struct ring_conf *(*find_ring)(struct cfg_parser *p, struct slice name);
+	/* NULL: with the reason */
+	const void *(*find_backend)(struct cfg_parser *p, struct slice name, const char **why);
+	/* A line to one of its servers; the last of @iov is the line end. false: it was lost. */
+	bool (*send_to_backend)(const void *backend, struct slice text, struct iovec *iov, int n);
 };
 extern struct log_upper log_upper;
 

@@ -24,7 +24,8 @@ struct filter_set;
 
 enum proxy_mode {
 	MODE_TCP,
-	MODE_HTTP
+	MODE_HTTP,
+	MODE_LOG /* backends of log lines */
 };
 enum http_reuse {
 	REUSE_SAFE,

@@ -79,6 +79,7 @@ struct smp_env {
 		*dst; /* set-src, set-dst of this stream, in its arena; NULL: the connection's */
 	const char *log_origin; /* why a log line is written, for %OG; NULL: none is */
 	struct rule_call *call; /* what a rule waits for (rules/rules.h); NULL: nothing */
+	struct slice log_text;  /* of the line that a log backend is to send; .ptr NULL: none */
 	struct slice req_uri;   /* the target as received, for capture.req.uri; .ptr NULL: the
 				   message's own */
 };

@@ -18,6 +18,7 @@
 #include <lb/observe/counters.h>
 
 struct check_conf;
+struct log_stream;
 struct check;
 struct proxy;
 struct proxy_rt;
@@ -52,6 +53,9 @@ struct server_conf {
 	uint8_t on_marked_down, on_marked_up; /* 1: shutdown sessions */
 	uint8_t observe, on_error;            /* layer4/layer7 observation */
 	void *ext_tls;                        /* the tls module's part */
+	uint32_t log_bufsize;                 /* lines kept for a log server over TCP, bytes */
+	bool log_octet_count;                 /* log-proto octet-count */
+	struct log_stream *log_stream; /* [control] for rt, until it is in force; owned */
 };
 
 /* Administrative state: reasons to be out of service, a bit each. */
@@ -97,6 +101,7 @@ struct server {
 	/* [rcu] of the generation in force; NULL: removed */
 	_Atomic(const struct server_conf *) conf;
 	_Atomic(struct srv_addr *) addr; /* [rcu] */
+	_Atomic(struct log_stream *) log_stream; /* [rcu] lines for a log server over TCP; NULL */
 	/* [atomic] control raises it when connections made before lead elsewhere */
 	_Atomic(uint16_t) conn_epoch;
 	/* [atomic] connections, streams, configurations, sets */
