@@ -183,7 +183,7 @@ static int64_t free_conns(const struct server *s)
 	return max > n ? max - n : 0;
 }
 
-/* Room on all usable servers; -1 when one has no limit. @priv: count room in their queues, too. */
+/* Room on the servers that traffic goes to; -1 when one has no limit. */
 static bool fetch_be_room(
 	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
@@ -191,15 +191,34 @@ static bool fetch_be_room(
 	int64_t sum = 0;
 
 	for (uint32_t i = 0; set && i < set->n; i++) {
-		const struct server *s = set->v[i];
-		const struct server_conf *sc = atomic_load(&s->conf);
-		int64_t room = free_conns(s);
-		uint32_t queued = atomic_load_explicit(&s->n_queued, memory_order_relaxed);
+		int64_t room = free_conns(set->v[i]);
 
-		if (room < 0 || (priv && (!sc || !sc->maxqueue)))
+		if (room < 0)
 			return give_int(smp, -1);
 		sum += room;
-		if (priv && sc->maxqueue > queued)
+	}
+	return give_int(smp, sum);
+}
+
+/* Room on all that are up, backups included, and in their queues; -1 when one has no limit. */
+static bool fetch_connslots(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+{
+	const struct server_set *set = set_of(args, env);
+	int64_t sum = 0;
+
+	for (uint32_t i = 0; set && i < set->n_all; i++) {
+		const struct server *s = set->all[i];
+		const struct server_conf *sc = atomic_load(&s->conf);
+		uint32_t queued = atomic_load_explicit(&s->n_queued, memory_order_relaxed);
+		int64_t room = free_conns(s);
+
+		if (!server_is_usable(s))
+			continue;
+		if (room < 0 || !sc || !sc->maxqueue)
+			return give_int(smp, -1);
+		sum += room;
+		if (sc->maxqueue > queued)
 			sum += sc->maxqueue - queued;
 	}
 	return give_int(smp, sum);
@@ -222,6 +241,24 @@ static bool fetch_fe_number(
 	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	return give_field(env->fe, priv, smp);
+}
+
+/* Timeouts that are 'timeout connect' unless they are set. */
+static bool give_or_connect(const struct proxy *px, const void *priv, struct sample *smp)
+{
+	return give_field(px, priv, smp) && (smp->sint || give_int(smp, px->timeout_connect));
+}
+
+static bool fetch_be_or_connect(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+{
+	return give_or_connect(env->be, priv, smp);
+}
+
+static bool fetch_fe_or_connect(
+	const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
+{
+	return give_or_connect(env->fe, priv, smp);
 }
 
 /* --- servers --- */
@@ -299,7 +336,6 @@ static bool fetch_srv_iweight(
 	}
 CHECK_GIVES(check_fe_sess_rate, offsetof(struct counters, sess_rate))
 CHECK_GIVES(check_fe_req_rate, offsetof(struct counters, req_rate))
-CHECK_GIVES(check_connslots, 1)
 CHECK_GIVES(check_t_connect, offsetof(struct proxy, timeout_connect))
 CHECK_GIVES(check_t_queue, offsetof(struct proxy, timeout_queue))
 CHECK_GIVES(check_t_server, offsetof(struct proxy, timeout_server))
@@ -320,22 +356,22 @@ static const struct fetch_kw proxy_fetches[] = {
 	FETCH("fe_defbe", SMP_STR, SMP_NEED_FRONTEND, fetch_fe_defbe, "name of the frontend's default backend"),
 	FETCH("fe_id", SMP_SINT, SMP_NEED_FRONTEND, fetch_fe_id, "number of the frontend"),
 	FETCH("fe_client_timeout", SMP_SINT, SMP_NEED_FRONTEND, fetch_fe_number, "the frontend's timeout client, in ms", .check = check_t_client),
-	FETCH("fe_tarpit_timeout", SMP_SINT, SMP_NEED_FRONTEND, fetch_fe_number, "the frontend's timeout tarpit, in ms", .check = check_t_tarpit),
+	FETCH("fe_tarpit_timeout", SMP_SINT, SMP_NEED_FRONTEND, fetch_fe_or_connect, "the frontend's timeout tarpit, in ms; timeout connect unless it is set", .check = check_t_tarpit),
 	FETCH("fe_conn", SMP_SINT, SMP_NEED_INTERNAL, fetch_fe_conn, "connections of a frontend now", FE_ARG),
 	FETCH("fe_sess_rate", SMP_SINT, SMP_NEED_INTERNAL, fetch_fe_rate, "sessions per second of a frontend", FE_ARG, .check = check_fe_sess_rate),
 	FETCH("fe_req_rate", SMP_SINT, SMP_NEED_INTERNAL, fetch_fe_rate, "requests per second of a frontend", FE_ARG, .check = check_fe_req_rate),
 	FETCH("be_name", SMP_STR, SMP_NEED_BACKEND, fetch_be_name, "name of the backend"),
 	FETCH("be_id", SMP_SINT, SMP_NEED_BACKEND, fetch_be_id, "number of the backend"),
 	FETCH("be_connect_timeout", SMP_SINT, SMP_NEED_BACKEND, fetch_be_number, "the backend's timeout connect, in ms", .check = check_t_connect),
-	FETCH("be_queue_timeout", SMP_SINT, SMP_NEED_BACKEND, fetch_be_number, "the backend's timeout queue, in ms", .check = check_t_queue),
+	FETCH("be_queue_timeout", SMP_SINT, SMP_NEED_BACKEND, fetch_be_or_connect, "the backend's timeout queue, in ms; timeout connect unless it is set", .check = check_t_queue),
 	FETCH("be_server_timeout", SMP_SINT, SMP_NEED_BACKEND, fetch_be_number, "the backend's timeout server, in ms", .check = check_t_server),
-	FETCH("be_tarpit_timeout", SMP_SINT, SMP_NEED_BACKEND, fetch_be_number, "the backend's timeout tarpit, in ms", .check = check_t_tarpit),
+	FETCH("be_tarpit_timeout", SMP_SINT, SMP_NEED_BACKEND, fetch_be_or_connect, "the backend's timeout tarpit, in ms; timeout connect unless it is set", .check = check_t_tarpit),
 	FETCH("be_tunnel_timeout", SMP_SINT, SMP_NEED_BACKEND, fetch_be_number, "the backend's timeout tunnel, in ms", .check = check_t_tunnel),
 	FETCH("be_max_retries", SMP_SINT, SMP_NEED_BACKEND, fetch_be_number, "the backend's retries", .check = check_retries),
 	FETCH("be_conn", SMP_SINT, SMP_NEED_INTERNAL, fetch_be_conn, "sessions of a backend now", BE_ARG),
 	FETCH("be_conn_free", SMP_SINT, SMP_NEED_INTERNAL, fetch_be_room, "room up to maxconn on a backend's usable servers; -1: no limit", BE_ARG),
 	FETCH("be_sess_rate", SMP_SINT, SMP_NEED_INTERNAL, fetch_be_sess_rate, "sessions per second of a backend", BE_ARG),
-	FETCH("connslots", SMP_SINT, SMP_NEED_INTERNAL, fetch_be_room, "room on a backend's usable servers and in their queues; -1: no limit", BE_ARG, .check = check_connslots),
+	FETCH("connslots", SMP_SINT, SMP_NEED_INTERNAL, fetch_connslots, "room on a backend's servers that are up and in their queues; -1: no limit", BE_ARG),
 	FETCH("nbsrv", SMP_SINT, SMP_NEED_INTERNAL, fetch_nbsrv, "usable servers of a backend", BE_ARG),
 	FETCH("queue", SMP_SINT, SMP_NEED_INTERNAL, fetch_queue, "requests queued for a backend and its servers", BE_ARG),
 	FETCH("avg_queue", SMP_SINT, SMP_NEED_INTERNAL, fetch_avg_queue, "requests queued per usable server of a backend", BE_ARG),

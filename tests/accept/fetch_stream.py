@@ -160,7 +160,7 @@ listen d
   tcp-request content set-var(sess.arg3) distcc_param(ARGV,3)
   tcp-request content set-var(sess.doti) distcc_body(DOTI)
   tcp-request content set-var(sess.nobody) distcc_body(ARGC)
-  tcp-request content reject if { distcc_param(DOTI) -m found }
+  tcp-request content reject if { distcc_body(DOTI) -m found }
   log-format "ver=<%%[var(sess.ver)]> argc=<%%[var(sess.argc)]> a1=<%%[var(sess.arg1)]> a2=<%%[var(sess.arg2)]> a3=<%%[var(sess.arg3)]> doti=<%%[var(sess.doti)]> no=<%%[var(sess.nobody)]>"
   server s %s
 """ % (log.addr, port, origin.addr))
