@@ -1,13 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * Expressions and log formats from any bytes: compiled, and evaluated when they compile. The first
- * byte says which: 'e' an expression, 'l' a log line, 'h' a header's format, 'c' the words of a
- * condition, cut at spaces.
+ * byte says which:
+ *
+ *   e  an expression           g  one of the configuration itself
+ *   l  a log line              h  a header's format
+ *   c  the words of a condition, cut at spaces
+ *   p  an expression, a line end, and the bytes that it looks at: of a request in TCP mode, which
+ *      may be HTTP
+ *   q  the same of a response
+ *
+ * Values are asked for once and one after the other; what was compiled has to keep to the limits
+ * that its type promises.
  */
 #include <lb/core/buf.h>
 #include <lb/core/pool.h>
 #include <lb/core/thread.h>
 #include <lb/core/tune.h>
+#include <lb/http/msg.h>
 #include <lb/observe/counters.h>
 #include <lb/sample/acl.h>
 #include <lb/sample/logformat.h>
@@ -31,6 +41,7 @@ static void start(void)
 	bufs_init(lb_tune.bufsize);
 	cfg_registry_init();
 	sample_registry_init();
+	http_msgs_init();
 	pools_init();
 	clock_update();
 	if (threads_init(1) != 0 || process_counters_init() != 0)
@@ -82,15 +93,67 @@ static void world_fini(struct world *w)
 	arena_reset(&lb_thread->scratch);
 }
 
-static void try_expr(struct world *w, struct slice text)
+/* What can be said of any value. */
+static void check_value(const struct expr *e, const struct sample *smp)
 {
-	struct expr *e = expr_parse(&w->p, &w->words[0], 0, text, SMP_W_FE_HTTP_REQ, NULL);
+	struct sample copy = *smp;
+
+	LB_ASSERT(smp->type > SMP_SAME && smp->type <= SMP_METH);
+	LB_ASSERT(expr_type(e) == SMP_ANY || smp_can_cast(smp->type, expr_type(e)));
+	if (smp->type == SMP_STR || smp->type == SMP_BIN)
+		LB_ASSERT(!smp->str.len || smp->str.ptr);
+	if (smp_cast(&copy, SMP_STR) && copy.str.len)
+		LB_ASSERT(memchr(copy.str.ptr, copy.str.ptr[copy.str.len - 1], copy.str.len));
+}
+
+static void eval_all(const struct expr *e, struct smp_env *env)
+{
 	struct sample smp = { 0 };
+	unsigned n = 0;
+
+	if (expr_eval(e, env, SMP_ANY, &smp))
+		check_value(e, &smp);
+	smp = (struct sample){ .flags = SMP_F_ITERATE };
+	while (n++ < 1000 && expr_eval(e, env, SMP_ANY, &smp)) {
+		check_value(e, &smp);
+		if (!(smp.flags & SMP_F_NOT_LAST))
+			break;
+		smp.flags |= SMP_F_ITERATE;
+	}
+}
+
+static void try_expr(struct world *w, struct slice text, enum smp_where where)
+{
+	struct expr *e = expr_parse(&w->p, &w->words[0], 0, text, where, NULL);
 
 	if (e)
-		expr_eval(e, &w->env, SMP_STR, &smp);
+		eval_all(e, &w->env);
 	if (!e && !w->diag.n_errors)
 		abort();
+}
+
+/* "expression\nbytes": with all of them there, and as if more could come. */
+static void try_bytes(struct world *w, char *text, size_t len, bool is_response)
+{
+	const char *end = memchr(text, '\n', len);
+	size_t n = end ? (size_t)(end - text) : len;
+	struct bufq q;
+	struct expr *e;
+
+	bufq_init(&q);
+	if (end && len > n + 1)
+		bufq_append(&q, NULL, end + 1, (uint32_t)(len - n - 1));
+	w->env.payload = &q;
+	w->env.is_response = is_response;
+	text[n] = '\0';
+	e = memchr(text, 0, n) ? NULL
+			       : expr_parse(&w->p, &w->words[0], 0, slice_make(text, n),
+					 is_response ? SMP_W_BE_RES_CONT : SMP_W_FE_CONT, NULL);
+	for (int i = 0; e && i < 2; i++) {
+		w->env.is_final = i;
+		eval_all(e, &w->env);
+	}
+	bufq_clear(&q);
 }
 
 static void try_format(struct world *w, unsigned flags)
@@ -141,8 +204,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	len = size - 1;
 	memcpy(text, data + 1, len);
 	text[len] = '\0';
-	if (memchr(text, 0, len)) /* the reader of files refuses them */
-		return 0;
+	if (data[0] != 'p' && data[0] != 'q' && memchr(text, 0, len))
+		return 0; /* the reader of files refuses them */
 	world_init(&w, text, len);
 	switch (data[0]) {
 	case 'l': try_format(&w, LF_LOG); break;
@@ -151,7 +214,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!strstr(text, "ip") && !strstr(text, "src") && !strstr(text, "dst"))
 			try_cond(&w, text, len);
 		break;
-	default: try_expr(&w, slice_make(text, len)); break;
+	case 'p':
+	case 'q': try_bytes(&w, text, len, data[0] == 'q'); break;
+	case 'g': try_expr(&w, slice_make(text, len), SMP_W_CONFIG); break;
+	default: try_expr(&w, slice_make(text, len), SMP_W_FE_HTTP_REQ); break;
 	}
 	world_fini(&w);
 	return 0;
