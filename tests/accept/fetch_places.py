@@ -14,7 +14,7 @@ from lbtest import PROGRAM, folder
 # These may stand in more places: the times are kept until the log, which is where they are asked for most.
 WIDER = {"req.timer.hdr", "req.timer.idle", "req.timer.tq", "req.timer.queue", "res.timer.hdr"}
 NARROWER = {"req.timer.queue"}  # not in checks, which wait in no queue
-BEYOND = {"req.proto_http"}  # the documented name of req_proto_http
+BEYOND = {"req.proto_http", "log_text"}  # the documented name of req_proto_http; lines of mode log
 
 
 def table(lines):
