@@ -98,9 +98,9 @@ struct slice fetch_body(struct smp_env *env, enum fetch_dir dir)
 	struct bufq *q = env->payload;
 	char *copy;
 
-	if (!q || !(env->is_response ? env->res : env->req) || env->is_response != (dir == DIR_RES))
+	if (!(env->is_response ? env->res : env->req) || env->is_response != (dir == DIR_RES))
 		return SLICE_NULL;
-	if (!q->len)
+	if (!q || !q->len)
 		return SLICE("");
 	if (q->len > buf_size() && bufq_gather(q, q->len) < 0)
 		return SLICE_NULL;
