@@ -214,7 +214,7 @@ static void bodies(void **state)
 		{ "req.body_param", "1" },
 	};
 	static const struct look headers_only[] = {
-		{ "req.body", NULL },
+		{ "req.body", "" },
 		{ "req.body_len", "0" },
 		{ "req.body_size", "12" },
 		{ "req.body_param(N)", NULL },
