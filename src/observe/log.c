@@ -255,6 +255,19 @@ static void send_to(struct log_target *t, const struct log_line *l)
 		count_drop();
 }
 
+void log_to_ring(struct ring *r, struct slice msg)
+{
+	static const struct log_target any = { .facility = 0 };
+	struct log_line line = { .level = 7, .msg = msg, .tag = SLICE("lb") };
+	char header[LOG_HEADER_MAX];
+	struct iovec iov[2];
+
+	iov[0].iov_base = header;
+	iov[0].iov_len = log_put_header(&any, ring_format(r, LOG_FMT_TIMED), &line, header);
+	iov[1] = (struct iovec){ (void *)(uintptr_t)msg.ptr, msg.len };
+	ring_write(r, iov, 2);
+}
+
 static const char *pick(const struct log_conf *lc, const struct log_conf *global, size_t offset)
 {
 	const char *own = lc ? *(const char *const *)((const char *)lc + offset) : NULL;

@@ -46,6 +46,7 @@ static const char *const arg_names[] = {
 	[ARG_SERVER] = "server",
 	[ARG_TABLE] = "table",
 	[ARG_USERLIST] = "user list",
+	[ARG_RING] = "string",
 	[ARG_MAP] = "string",
 	[ARG_VAR] = "string",
 	[ARG_ENUM] = "string",
@@ -311,7 +312,7 @@ static int note_pending(const struct place *pl, struct arg *arg, size_t at, size
 
 static bool is_name_type(enum arg_type type)
 {
-	return type >= ARG_FRONTEND && type <= ARG_USERLIST;
+	return type >= ARG_FRONTEND && type <= ARG_RING;
 }
 
 /* 0 typed; 1: the text does not fit the type; -1: reported. */

@@ -25,6 +25,7 @@ enum log_format {
 #define LOG_LEVEL_SILENT -1 /* log-level set to silent: no line */
 
 struct iovec;
+struct ring;
 struct ring_conf;
 struct log_profile; /* a log-profile section; the layer above knows its formats */
 struct log_target;  /* one 'log' line; in the generation's arena, its socket shared and counted */
@@ -72,6 +73,8 @@ int log_format_parse(struct cfg_parser *p, struct cfg_args *args, enum log_forma
 bool log_is_wanted(const struct log_conf *lc, const struct log_conf *global, int level);
 /* For the process itself: to the current generation's global targets. */
 void log_process(int level, const char *fmt, ...) LB_PRINTF(2, 3);
+/* A line of no proxy's log, such as those of debug(): in the ring's form, or else with its time. */
+void log_to_ring(struct ring *r, struct slice msg);
 extern const struct log_conf *lb_global_log; /* [rcu] of the generation in force */
 int log_level_parse(struct slice name);      /* 0..7, -1 unknown */
 const char *log_level_name(int level);

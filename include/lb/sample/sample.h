@@ -168,6 +168,7 @@ enum arg_type {
 	ARG_SERVER,
 	ARG_TABLE,
 	ARG_USERLIST,
+	ARG_RING, /* its name, "stdout" or "stderr"; not given: the ring that is always there */
 	ARG_MAP,
 	ARG_VAR,
 	ARG_ENUM
@@ -181,7 +182,8 @@ struct arg {
 		struct in_addr ipv4;
 		struct in6_addr ipv6;
 		const struct proxy *px; /* FRONTEND, BACKEND: resolved after parsing */
-		void *ptr;              /* SERVER (struct server_conf), REGEX, USERLIST, MAP, VAR */
+		void *ptr; /* SERVER (struct server_conf), REGEX, USERLIST, RING (struct ring_conf),
+			      MAP, VAR */
 	};
 };
 #define ARG_MAX 12
