@@ -5,9 +5,10 @@
  *
  * Let p be the greatest string of the set that is not greater than the text t. A string q that is a
  * prefix of t lies between its own position and t, and all strings between q and t begin with q; so
- * q is p or an ancestor of p by the prefix links. A look-up is one binary search, which skips what
- * both ends share with the text, and a walk up as long as the strings do not fit: at most as many
- * steps as the text has bytes.
+ * q is p or an ancestor of p by the prefix links. A look-up is one binary search, and a walk up as
+ * long as the strings do not fit: at most as many steps as the text has bytes. The search compares
+ * numbers, made of the eight bytes behind what all strings share, in an array of their own; only
+ * strings whose numbers are the text's are looked at.
  *
  * Suffixes are the same, read from the end. Parts (of paths, of domains) are looked up at each
  * place where a part begins, with a delimiter demanded behind.
@@ -73,16 +74,48 @@ static size_t common_bytes(const unsigned char *a, const unsigned char *b, size_
 	return i;
 }
 
+/* The same of texts read from the end, which @a and @b point to the last bytes of. */
+static size_t common_ends(const unsigned char *a, const unsigned char *b, size_t i, size_t end)
+{
+	for (; i + sizeof(uint64_t) <= end; i += sizeof(uint64_t)) {
+		uint64_t x, y;
+
+		memcpy(&x, a - i - 7, sizeof(x));
+		memcpy(&y, b - i - 7, sizeof(y));
+		if (x != y)
+			return i + (size_t)__builtin_clzll(le64toh(x ^ y)) / 8;
+	}
+	while (i < end && *(a - i) == *(b - i))
+		i++;
+	return i;
+}
+
 /* How many bytes both share, from @from on. */
 static size_t common(const struct text *a, const struct text *b, size_t from)
 {
 	size_t i = from;
 
-	if (a->step == 1 && !a->fold)
+	if (!a->fold && a->step == 1)
 		return common_bytes(a->p, b->p, i, LB_MIN(a->len, b->len));
+	if (!a->fold)
+		return common_ends(a->p, b->p, i, LB_MIN(a->len, b->len));
 	while (i < a->len && i < b->len && byte_at(a, i) == byte_at(b, i))
 		i++;
 	return i;
+}
+
+/* Eight bytes from @from on, the first one the most significant; zeros behind the end. */
+static uint64_t head_of(const struct text *t, size_t from)
+{
+	uint64_t v = 0;
+
+	if (!t->fold && t->len >= from + sizeof(v)) {
+		memcpy(&v, t->step == 1 ? t->p + from : t->p - from - 7, sizeof(v));
+		return t->step == 1 ? be64toh(v) : le64toh(v);
+	}
+	for (size_t i = from; i < from + sizeof(v); i++)
+		v = v << 8 | (i < t->len ? (uint64_t)byte_at(t, i) : 0);
+	return v;
 }
 
 /* --- building --- */
@@ -205,6 +238,31 @@ static void link_prefixes(struct pat_list *pl)
 	}
 }
 
+static int make_heads(struct pat_list *pl)
+{
+	struct pat_tree *t = &pl->tree;
+	struct text first, last;
+	size_t shared;
+
+	t->lead = SLICE("");
+	t->head = arena_alloc(pl->arena, (size_t)t->n * sizeof(uint64_t));
+	if (!t->head || !t->n)
+		return t->head ? 0 : -1;
+	first = tree_text(pl, t->idx[0]);
+	last = tree_text(pl, t->idx[t->n - 1]);
+	shared = common(&first, &last, 0); /* what these share, all between them share */
+	t->lead = entry_key(pl, t->idx[0]);
+	if (t->is_backward)
+		t->lead.ptr += t->lead.len - shared;
+	t->lead.len = shared;
+	for (uint32_t i = 0; i < t->n; i++) {
+		struct text k = tree_text(pl, t->idx[i]);
+
+		t->head[i] = head_of(&k, shared);
+	}
+	return 0;
+}
+
 int pat_tree_build(struct pat_list *pl, bool is_backward)
 {
 	struct pat_tree *t = &pl->tree;
@@ -221,34 +279,67 @@ int pat_tree_build(struct pat_list *pl, bool is_backward)
 	if (drop_duplicates(pl) != 0)
 		return -1;
 	link_prefixes(pl);
-	return 0;
+	return make_heads(pl);
 }
 
 /* --- looking up --- */
+
+/* The first from @lo on whose head is at least @head, or, @above, greater. */
+static size_t skip_heads(const struct pat_tree *t, size_t lo, uint64_t head, bool above)
+{
+	size_t n = t->n - lo;
+
+	while (n > 0) {
+		size_t half = n / 2;
+		uint64_t v = t->head[lo + half];
+		bool is_before = v < head || (above && v == head);
+
+		lo = is_before ? lo + half + 1 : lo;
+		n = is_before ? n - half - 1 : half;
+	}
+	return lo;
+}
+
+/* The first string greater than @s. */
+static size_t behind(const struct pat_list *pl, const struct text *s)
+{
+	const struct pat_tree *t = &pl->tree;
+	uint64_t head = head_of(s, t->lead.len);
+	size_t lo = skip_heads(t, 0, head, false), hi;
+
+	if (lo == t->n || t->head[lo] != head)
+		return lo;
+	hi = skip_heads(t, lo, head, true);
+	while (lo < hi) {
+		size_t mid = (lo + hi) / 2;
+		struct text k = tree_text(pl, t->idx[mid]);
+		size_t i = common(&k, s, t->lead.len);
+
+		if (byte_at(&k, i) <= byte_at(s, i))
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
 
 /* The greatest string not greater than @s, then up to the first that is a prefix of it. */
 static uint32_t longest_prefix(const struct pat_list *pl, const struct text *s)
 {
 	const struct pat_tree *t = &pl->tree;
-	size_t lo = 0, hi = t->n, shared_lo = 0, shared_hi = 0;
+	struct text lead = text_of(t->lead, t->is_backward, pl->icase), k;
+	size_t shared = common(&lead, s, 0);
 	uint32_t at;
 
-	while (lo < hi) {
-		size_t mid = (lo + hi) / 2;
-		struct text k = tree_text(pl, t->idx[mid]);
-		size_t i = common(&k, s, LB_MIN(shared_lo, shared_hi));
-
-		if (byte_at(&k, i) <= byte_at(s, i)) {
-			lo = mid + 1;
-			shared_lo = i;
-		} else {
-			hi = mid;
-			shared_hi = i;
-		}
-	}
-	for (at = lo ? (uint32_t)lo - 1 : NO_ENTRY; at != NO_ENTRY; at = t->parent[at])
-		if (entry_key(pl, t->idx[at]).len <= shared_lo)
-			break;
+	if (shared < lead.len || !t->n)
+		return NO_ENTRY;
+	at = t->n == 1 ? 0 : (uint32_t)behind(pl, s) - 1; /* of one string, all is shared */
+	if (at == NO_ENTRY)
+		return at;
+	k = tree_text(pl, t->idx[at]);
+	shared = common(&k, s, shared);
+	while (at != NO_ENTRY && entry_key(pl, t->idx[at]).len > shared)
+		at = t->parent[at];
 	return at;
 }
 

@@ -43,8 +43,10 @@ struct pat_hash {
  * are prefixes read backwards.
  */
 struct pat_tree {
-	uint32_t *idx;    /* entries by order of their text */
-	uint32_t *parent; /* position of the longest proper prefix; NO_ENTRY: none */
+	uint32_t *idx;     /* entries by order of their text */
+	uint32_t *parent;  /* position of the longest proper prefix; NO_ENTRY: none */
+	uint64_t *head;    /* the eight bytes behind those that all share, as a number */
+	struct slice lead; /* what all share, as it stands in the text */
 	uint32_t n;
 	bool is_backward;
 };
