@@ -25,12 +25,10 @@ static const struct {
 	const char *name, *why; /* why: NULL: it goes without saying */
 } not_supported[] = {
 	{ "add-acl", NULL },
-	{ "add-headers-bin", NULL },
 	{ "attach-srv", "servers that connect to lb (rhttp@) are not supported" },
 	{ "cache-store", "caches are not supported yet" },
 	{ "cache-use", "caches are not supported yet" },
 	{ "del-acl", NULL },
-	{ "del-headers-bin", NULL },
 	{ "del-map", NULL },
 	{ "do-resolve", "names are not resolved at run time yet" },
 	{ "sc-add-gpc", NO_STICK },
@@ -40,7 +38,6 @@ static const struct {
 	{ "sc-set-gpt", NO_STICK },
 	{ "sc-set-gpt0", NO_STICK },
 	{ "send-spoe-group", "SPOE is not supported yet" },
-	{ "set-headers-bin", NULL },
 	{ "set-map", NULL },
 	{ "track-sc0", NO_STICK },
 	{ "track-sc1", NO_STICK },
