@@ -179,7 +179,8 @@ listen d
 
     want = {"ver": "1", "argc": "3", "a1": "gcc", "a2": "-c", "a3": "3", "doti": "int main(){", "no": "-"}
     assert played([message]) == want
-    assert played([message[i:i + 1] for i in range(len(message))]) == want
+    got = played([message[i:i + 1] for i in range(len(message))])
+    assert got == want, got
     start = time.monotonic()
     got = played([b"GET / HTTP/1.1\r\nHost: x\r\n\r\n"])
     assert set(got.values()) == {"-"}, got
