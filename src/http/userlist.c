@@ -7,7 +7,8 @@
  * crypt(3), or texts ('insecure-password').
  *
  * Checking a hash is slow by intention (milliseconds for the default rounds of SHA-512) and happens
- * on the worker that carries the request. crypt_r() works in memory of the thread's own.
+ * on the worker that carries the request: once for each password, then pass_cache.c knows it.
+ * crypt_r() works in memory of the thread's own.
  */
 #include <lb/http/userlist.h>
 
@@ -16,6 +17,8 @@
 
 #include <crypt.h>
 #include <stdlib.h>
+
+#include "pass_cache_priv.h"
 
 struct group {
 	struct list node;
@@ -108,7 +111,7 @@ static void crypt_fini(struct thread *t)
 }
 LB_REGISTER_THREAD_FINI(crypt_fini);
 
-static bool hash_matches(const char *hash, struct slice pass)
+static bool crypt_matches(const char *hash, struct slice pass)
 {
 	char text[CRYPT_MAX_PASSPHRASE_SIZE];
 	const char *made;
@@ -126,6 +129,20 @@ static bool hash_matches(const char *hash, struct slice pass)
 	same = made && same_text(hash, strlen(hash), slice_of(made));
 	explicit_bzero(text, sizeof(text));
 	return same;
+}
+
+static bool hash_matches(const char *hash, struct slice pass)
+{
+	struct pass_key key;
+	bool has_key = pass_cache_key(hash, pass, &key), matches;
+	int known = has_key ? pass_cache_find(&key) : -1;
+
+	if (known >= 0)
+		return known;
+	matches = crypt_matches(hash, pass);
+	if (has_key)
+		pass_cache_add(&key, matches);
+	return matches;
 }
 
 const struct user *userlist_check(const struct userlist *ul, struct slice name, struct slice pass)

@@ -5,6 +5,8 @@
 
 #include "../rules/fixture.h"
 
+#include <time.h>
+
 /* SHA-256 of "tiger1"; few rounds, to be quick */
 #define HASH "$5$rounds=1000$salt$SCFT8D2sUTszr1DPouvxCeyNVS2og3C1/B0ZMSx5y.4"
 
@@ -46,6 +48,48 @@ static void passwords(void **state)
 			    NULL) != cases[i].right)
 			fail_msg("%s %s", cases[i].user, cases[i].pass);
 	assert_null(userlist_check(ul, SLICE("tiger"), slice_make("tiger1\0x", 8)));
+}
+
+static int64_t cpu_us(void)
+{
+	struct timespec ts;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ts);
+	return (int64_t)ts.tv_sec * 1000000 + ts.tv_nsec / 1000;
+}
+
+/* The same password with every request is checked once, a wrong one, too; others are others. */
+static void known_passwords(void **state)
+{
+	struct userlist *ul;
+	int64_t first, others;
+	char pass[32];
+
+	assert_int_equal(load_with(LISTS, ""), 0);
+	ul = userlist_find(&fix.parser, SLICE("L1"));
+	first = cpu_us();
+	for (int i = 0; i < 10; i++) {
+		snprintf(pass, sizeof(pass), "tiger%d", i + 100);
+		assert_null(userlist_check(ul, SLICE("tiger"), slice_of(pass)));
+	}
+	others = cpu_us();
+	first = others - first;
+	for (int i = 0; i < 10; i++) {
+		assert_non_null(userlist_check(ul, SLICE("tiger"), SLICE("tiger1")));
+		assert_null(userlist_check(ul, SLICE("tiger"), SLICE("tiger9")));
+	}
+	others = cpu_us() - others; /* two checks of twenty are slow */
+	if (others > first)
+		fail_msg("ten checks took %lld us, twenty that are known %lld us", (long long)first,
+			(long long)others);
+	/* The same password for another hash is not the same. */
+	assert_int_equal(load_with("userlist L1\n  user tiger password "
+				   "$5$rounds=1000$other$SCFT8D2sUTszr1DPouvxCeyNVS2og3C1/"
+				   "B0ZMSx5y.4\n",
+				 ""),
+		0);
+	ul = userlist_find(&fix.parser, SLICE("L1"));
+	assert_null(userlist_check(ul, SLICE("tiger"), SLICE("tiger1")));
 }
 
 static void groups(void **state)
@@ -130,6 +174,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(passwords),
+		cmocka_unit_test(known_passwords),
 		cmocka_unit_test(groups),
 		cmocka_unit_test(rules),
 		cmocka_unit_test(refusals),
