@@ -240,12 +240,20 @@ static bool buffer_response(struct stream *s)
 	return s->backend->flags & (EP_F_EOM | EP_F_EOF | EP_F_ERROR | EP_F_ABORTED);
 }
 
-static enum step rejected(struct stream *s)
+/* By content rules: the client gets nothing, in HTTP neither. */
+static enum step rejected(struct stream *s, enum verdict v)
 {
-	STREAM_COUNT_RES(s, dresp);
-	stream_set_end(s, END_DENIED, s->is_http ? FIN_HEADERS : FIN_DATA);
-	s->is_rejected = !s->is_http;
-	return s->is_http ? stream_error(s, 502, END_DENIED, FIN_HEADERS) : go(s, SP_DONE);
+	if (v != RULE_REJECT && s->is_http)
+		return internal_error(s);
+	if (v == RULE_REJECT)
+		STREAM_COUNT_RES(s, dresp);
+	else
+		STREAM_COUNT_RES(s, eint);
+	stream_set_end(s, v == RULE_REJECT ? END_DENIED : END_INTERNAL, FIN_DATA);
+	if (s->run.is_silent)
+		conn_silent_drop(s->client->conn, s->run.rst_ttl);
+	s->is_rejected = true;
+	return go(s, SP_DONE);
 }
 
 /*
@@ -278,7 +286,7 @@ bool response_inspect(struct stream *s, enum step *st)
 			s->backend->flags |= EP_F_WANT_CLOSE;
 		return true;
 	}
-	*st = rejected(s);
+	*st = rejected(s, v);
 	return false;
 }
 

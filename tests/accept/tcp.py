@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """TCP mode, tunnels and sockets, seen from both ends: half-closed connections, what was sent early, passed connections."""
+import os
 import socket
 import subprocess
 import time
@@ -257,5 +258,36 @@ def sockpair_refused():
                 "'sockpair@900' is not one end of a pair of unix sockets: Bad file descriptor")
 
 
+def answered(mode, action):
+    """What a client sees that asked in this mode, when this action meets the answer. None: nothing, not even an end."""
+    peer, port = Peer(), free_port()
+    lb = Lb(TIMES % ("10s", "10s") + "listen l\n  mode %s\n  bind 127.0.0.1:%d\n  tcp-response inspect-delay 10s\n"
+            "  tcp-response content %s if { res.hdr(x) no } or { res.payload(0,2) -m str no }\n"
+            "  server s 127.0.0.1:%d\n" % (mode, port, action, peer.port))
+    client = wait_for(lambda: connected(port), "it listens")
+    client.settimeout(.5)
+    client.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+    server = peer.accept()
+    server.recv(100)
+    server.sendall(b"no" if mode == "tcp" else b"HTTP/1.1 200 OK\r\nX: no\r\nContent-Length: 0\r\n\r\n")
+    wait_for(lambda: lb.stat()["l", "BACKEND"]["dresp"] == "1", "it is counted")
+    try:
+        got = client.recv(100)
+    except ConnectionResetError:
+        got = b""
+    except TimeoutError:
+        got = None
+    lb.finish()
+    return got
+
+
+def answer_refused():
+    """tcp-response content: reject ends the connection without an answer, silent-drop does not even do that."""
+    for mode in ("tcp", "http"):
+        assert answered(mode, "reject") == b"", mode
+        if os.geteuid() == 0:  # without CAP_NET_ADMIN, from 127.0.0.1, a reset gets that far
+            assert answered(mode, "silent-drop") is None, mode
+
+
 main({f.__name__: f for f in (half_closed_client, server_fin, client_fin, independent_streams, independent_upload, upgrade_early_end,
-                              sockpair, sockpair_refused)})
+                              sockpair, sockpair_refused, answer_refused)})
