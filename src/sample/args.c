@@ -395,8 +395,17 @@ static int type_args(const struct place *pl, const struct arg_spec *spec, const 
 	return 0;
 }
 
-static int run_check(const struct place *pl, const struct arg_spec *spec, size_t at, size_t len,
-	struct arg *args, void **priv_out)
+static const struct arg *refused_arg; /* control thread; NULL: all of them */
+
+int arg_refuse(const struct arg *arg)
+{
+	refused_arg = arg;
+	return -1;
+}
+
+/* @all: where the arguments lie, from the first to the last. */
+static int run_check(const struct place *pl, const struct arg_spec *spec, const struct raw_arg *raw,
+	int n_raw, const struct raw_arg *all, struct arg *args, void **priv_out)
 {
 	const char *err = NULL;
 	unsigned n_before = pl->p->diag ? pl->p->diag->n_errors : 0;
@@ -406,13 +415,16 @@ static int run_check(const struct place *pl, const struct arg_spec *spec, size_t
 	if (!spec->check)
 		return 0;
 	sample_checking = pl;
+	refused_arg = NULL;
 	r = spec->check(args, priv_out, pl->p->arena, &err);
 	sample_checking = outer;
 	if (r == 0)
 		return 0;
 	if (!err && pl->p->diag && pl->p->diag->n_errors > n_before)
 		return -1; /* it has said so itself */
-	return place_error(pl, at, len, "%s '%s': %s", spec->kind, spec->kw,
+	if (refused_arg >= args && refused_arg < args + n_raw)
+		all = &raw[refused_arg - args];
+	return place_error(pl, all->at, all->len, "%s '%s': %s", spec->kind, spec->kw,
 		err ? err : "these arguments are not valid");
 }
 
@@ -420,6 +432,7 @@ int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
 	struct arg **args_out, void **priv_out)
 {
 	struct raw_arg raw[ARG_MAX] = { 0 };
+	struct raw_arg all = { .len = 1 };
 	size_t open = *pos, end;
 	unsigned n_types = 0;
 	int n_raw = 0;
@@ -437,8 +450,10 @@ int args_parse(const struct place *pl, const struct arg_spec *spec, size_t *pos,
 		return out_of_memory(pl->p);
 	if (type_args(pl, spec, raw, n_raw, end ? end - (end == open) : 0, n_types, *args_out) != 0)
 		return -1;
-	return run_check(pl, spec, *pos > open ? open + 1 : open - 1,
-		end > open ? end - open - 1 : 1, *args_out, priv_out);
+	all.at = *pos > open ? open + 1 : open - 1;
+	if (end > open)
+		all.len = end - open - 1;
+	return run_check(pl, spec, raw, n_raw, &all, *args_out, priv_out);
 }
 
 /* --- resolving --- */
@@ -504,7 +519,7 @@ int arg_int_or_var(struct arg *arg, struct arena *a, const char **err)
 		*err = arena_printf(a,
 			"expected an integer or a variable such as txn.count, got '%.*s'",
 			SLICE_ARG(arg->str));
-		return -1;
+		return arg_refuse(arg);
 	}
 	arg->type = ARG_VAR;
 	return 0;
@@ -552,7 +567,7 @@ int arg_need_var(struct arg *arg, struct arena *a, const char **err)
 {
 	arg->ptr = (void *)var_name_parse(a, arg->str, err);
 	if (!arg->ptr)
-		return -1;
+		return arg_refuse(arg);
 	arg->type = ARG_VAR;
 	return 0;
 }

@@ -62,11 +62,11 @@ static int check_chunks(struct arg *args, int64_t max, struct arena *a, const ch
 		args[1].sint = 0;
 	*err = "expected 1 as third argument to leave out a last chunk that is not whole, or 0";
 	if (arg_given(&args[2]) && args[2].sint != 0 && args[2].sint != 1)
-		return -1;
+		return arg_refuse(&args[2]);
 	if (args[1].sint >= 0 && args[1].sint <= max)
 		return 0;
 	*err = arena_printf(a, "a chunk is 1 to %jd bytes", (intmax_t)max);
-	return -1;
+	return arg_refuse(&args[1]);
 }
 
 static bool is_whole_only(const struct arg *args)
@@ -87,7 +87,7 @@ static int check_to_dec(struct arg *args, void **priv_out, struct arena *a, cons
 	if (check_chunks(args, 8, a, err) != 0)
 		return -1;
 	*err = "expected the size of a chunk, 1 to 8 bytes";
-	return args[1].sint ? 0 : -1;
+	return args[1].sint ? 0 : arg_refuse(&args[1]);
 }
 
 CONV(be2hex)

@@ -101,7 +101,7 @@ static bool format_date(
 static int check_format(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
 	*err = "the format is too long, 200 bytes are the most";
-	return args[0].str.len > 200 ? -1 : 0;
+	return args[0].str.len > 200 ? arg_refuse(&args[0]) : 0;
 }
 
 CONV(ltime)
@@ -150,7 +150,7 @@ static int check_http_date(struct arg *args, void **priv_out, struct arena *a, c
 	if (args[1].sint == 1000 || slice_eq(unit, SLICE("us")))
 		return 0;
 	*err = arena_printf(a, "expected the unit s, ms or us, got '%.*s'", SLICE_ARG(unit));
-	return -1;
+	return arg_refuse(&args[1]);
 }
 
 CONV(http_date)

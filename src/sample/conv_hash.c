@@ -175,7 +175,7 @@ static int check_sha2(struct arg *args, void **priv_out, struct arena *a, const 
 static int check_digest(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
 	*priv_out = (void *)crypto_md(a, args[0].str.ptr, err);
-	return *priv_out ? 0 : -1;
+	return *priv_out ? 0 : arg_refuse(&args[0]);
 }
 
 /* The key is given in base64, or a variable holds it so. Not every digest makes a code. */

@@ -49,7 +49,7 @@ static int check_regsub(struct arg *args, void **priv_out, struct arena *a, cons
 		} else {
 			*err = arena_printf(
 				a, "expected the flags g and i, got '%.*s'", SLICE_ARG(flags));
-			return -1;
+			return arg_refuse(&args[2]);
 		}
 	}
 	*err = "the regular expression is missing";

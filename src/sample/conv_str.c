@@ -63,6 +63,8 @@ static int check_bytes(struct arg *args, void **priv_out, struct arena *a, const
 {
 	if (arg_int_or_var(&args[0], a, err) != 0)
 		return -1;
+	if (!args[1].str.len) /* "bytes(1,)" */
+		args[1].type = ARG_END;
 	return arg_given(&args[1]) ? arg_int_or_var(&args[1], a, err) : 0;
 }
 
@@ -91,12 +93,12 @@ static int check_index(struct arg *args, void **priv_out, struct arena *a, const
 {
 	*err = "the index counts from 1, or from -1 at the end, and cannot be 0";
 	if (args[0].sint == 0)
-		return -1;
+		return arg_refuse(&args[0]);
 	*err = "the delimiters cannot be empty";
 	if (args[1].str.len == 0)
-		return -1;
+		return arg_refuse(&args[1]);
 	*err = "the count cannot be negative";
-	return arg_given(&args[2]) && args[2].sint < 0 ? -1 : 0;
+	return arg_given(&args[2]) && args[2].sint < 0 ? arg_refuse(&args[2]) : 0;
 }
 
 static int64_t count_arg(const struct arg *args)

@@ -20,7 +20,7 @@ static int check_set_var(struct arg *args, void **priv_out, struct arena *a, con
 		return -1;
 	sv->name = var_name_parse(a, args[0].str, err);
 	if (!sv->name)
-		return -1;
+		return arg_refuse(&args[0]);
 	for (unsigned i = 0; i < MAX_CONDS && arg_given(&args[i + 1]); i++) {
 		unsigned bit = var_cond_by_name(args[i + 1].str);
 
@@ -28,7 +28,7 @@ static int check_set_var(struct arg *args, void **priv_out, struct arena *a, con
 			*err = arena_printf(a,
 				"'%.*s' is not a condition, expected " VAR_COND_NAMES,
 				SLICE_ARG(args[i + 1].str));
-			return -1;
+			return arg_refuse(&args[i + 1]);
 		}
 		sv->conds |= bit;
 	}

@@ -58,14 +58,14 @@ static int check_when(struct arg *args, void **priv_out, struct arena *a, const 
 			"expected error, forwarded, normal, processed, stopping, toapplet or acl, "
 			"with '!' in front for the opposite, got '" SLICE_FMT "'",
 			SLICE_ARG(args[0].str));
-		return -1;
+		return arg_refuse(&args[0]);
 	}
 	w->when = (enum when)i;
 	*priv_out = w;
 	*err = i == WHEN_ACL ? "expected the name of an ACL behind acl"
 			     : "only acl takes further arguments";
 	if ((i == WHEN_ACL) != arg_given(&args[1]))
-		return -1;
+		return arg_refuse(&args[i == WHEN_ACL ? 0 : 1]);
 	if (i == WHEN_ACL)
 		w->acls = acl_call_new(args + 1, a, err);
 	return i == WHEN_ACL && !w->acls ? -1 : 0;

@@ -205,7 +205,7 @@ int arg_base64(struct arg *arg, const char *what, struct arena *a, const char **
 	*err = bytes ? arena_printf(a, "the %s is neither base64 nor a variable", what)
 		     : "out of memory";
 	if (len < 0)
-		return -1;
+		return arg_refuse(arg);
 	arg->str = slice_make(bytes, (size_t)len);
 	return 0;
 }

@@ -168,6 +168,7 @@ static void parts(void **state)
 	static const struct conv_case cases[] = {
 		{ "str(hello),bytes(1)", "ello" },
 		{ "str(hello),bytes(1,2)", "el" },
+		{ "str(hello),bytes(1,)", "ello" },
 		{ "str(hello),bytes(9)", "" },
 		{ "str(hello),bytes(1,99)", "ello" },
 		{ "str(hello),bytes(-2)", "" },
@@ -387,7 +388,7 @@ static void variables(void **state)
 	CHECK(cases);
 }
 
-/* The whole message, with a marker below the argument list. */
+/* The whole message, with a marker below the argument that it is about. */
 static void refusals(void **state)
 {
 	static const struct {
@@ -399,14 +400,55 @@ static void refusals(void **state)
 			"  expr str(a),be2hex(:)\n"
 			"                     ^\n" },
 		{ "  expr str(a),be2hex(:,2,3)",
-			"t.cfg:2:22: error: in samples: converter 'be2hex': expected 1 as third "
+			"t.cfg:2:26: error: in samples: converter 'be2hex': expected 1 as third "
 			"argument to leave out a last chunk that is not whole, or 0\n"
 			"  expr str(a),be2hex(:,2,3)\n"
-			"                     ^~~~~\n" },
-		{ "  expr str(a),be2dec(:,9)", "t.cfg:2:22: error: in samples: converter 'be2dec': "
-					       "a chunk is 1 to 8 bytes\n"
-					       "  expr str(a),be2dec(:,9)\n"
-					       "                     ^~~\n" },
+			"                         ^\n" },
+		{ "  expr str(a),be2dec(:,99)", "t.cfg:2:24: error: in samples: converter "
+						"'be2dec': a chunk is 1 to 8 bytes\n"
+						"  expr str(a),be2dec(:,99)\n"
+						"                       ^~\n" },
+		{ "  expr 'str(a),field(1,\"\",2)'",
+			"t.cfg:2:24: error: in samples: converter 'field': the delimiters cannot be "
+			"empty\n"
+			"  expr 'str(a),field(1,\"\",2)'\n"
+			"                       ^~\n" },
+		{ "  expr str(a),word(1,_,-12)",
+			"t.cfg:2:24: error: in samples: converter 'word': the count cannot be "
+			"negative\n"
+			"  expr str(a),word(1,_,-12)\n"
+			"                       ^~~\n" },
+		{ "  expr str(a),add(cnt)",
+			"t.cfg:2:19: error: in samples: converter 'add': expected an integer or a "
+			"variable such as txn.count, got 'cnt'\n"
+			"  expr str(a),add(cnt)\n"
+			"                  ^~~\n" },
+		{ "  expr str(a),bytes(1,tx.len)", "t.cfg:2:23: error: in samples: converter "
+						   "'bytes': expected an integer or a "
+						   "variable such as txn.count, got 'tx.len'\n"
+						   "  expr str(a),bytes(1,tx.len)\n"
+						   "                      ^~~~~~\n" },
+		{ "  expr str(a),regsub(a,b,gx)",
+			"t.cfg:2:26: error: in samples: converter 'regsub': expected the flags g "
+			"and i, got 'gx'\n"
+			"  expr str(a),regsub(a,b,gx)\n"
+			"                         ^~\n" },
+		{ "  expr int(1),http_date(0,h)", "t.cfg:2:27: error: in samples: converter "
+						  "'http_date': expected the unit s, "
+						  "ms or us, got 'h'\n"
+						  "  expr int(1),http_date(0,h)\n"
+						  "                          ^\n" },
+		{ "  expr str(a),set-var(txn.a,ifnot)",
+			"t.cfg:2:29: error: in samples: converter 'set-var': 'ifnot' is not a "
+			"condition, expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, "
+			"ifnotset, ifgt or iflt\n"
+			"  expr str(a),set-var(txn.a,ifnot)\n"
+			"                            ^~~~~\n" },
+		{ "  expr str(a),hmac(sha256,!!)", "t.cfg:2:27: error: in samples: converter "
+						   "'hmac': the key is neither base64 "
+						   "nor a variable\n"
+						   "  expr str(a),hmac(sha256,!!)\n"
+						   "                          ^~\n" },
 	};
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++)

@@ -80,10 +80,10 @@ static void refusals(void **state)
 			"  expr str(a),when(eror)\n"
 			"                   ^~~~\n" },
 		{ "  expr str(a),when(error,x)",
-			"t.cfg:2:20: error: in samples: converter 'when': only acl takes further "
+			"t.cfg:2:26: error: in samples: converter 'when': only acl takes further "
 			"arguments\n"
 			"  expr str(a),when(error,x)\n"
-			"                   ^~~~~~~\n" },
+			"                         ^\n" },
 		{ "  expr str(a),when(acl)",
 			"t.cfg:2:20: error: in samples: converter 'when': expected the name of an "
 			"ACL behind acl\n"

@@ -77,7 +77,7 @@ static const struct refusal {
 	{ "  expr str(a),field(0,_)",
 		"t.cfg:2:21: error: in samples: converter 'field': the index counts from 1, or from -1 at the end, and cannot be 0\n"
 		"  expr str(a),field(0,_)\n"
-		"                    ^~~\n" },
+		"                    ^\n" },
 	{ "  expr 'str(\"a,b)'",
 		"t.cfg:2:13: error: in samples: this quote is not closed\n"
 		"  expr 'str(\"a,b)'\n"
@@ -155,9 +155,9 @@ static const struct refusal {
 		"  expr str(a),digest(nope)\n"
 		"                     ^~~~\n" },
 	{ "  expr str(a),hmac(sha256,!!)",
-		"t.cfg:2:20: error: in samples: converter 'hmac': the key is neither base64 nor a variable\n"
+		"t.cfg:2:27: error: in samples: converter 'hmac': the key is neither base64 nor a variable\n"
 		"  expr str(a),hmac(sha256,!!)\n"
-		"                   ^~~~~~~~~\n" },
+		"                          ^~\n" },
 	{ "  expr str(a),set-var(txn.x,ifbig)",
 		"t.cfg:2:23: error: in samples: converter 'set-var': 'ifbig' is not a condition, expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or iflt\n"
 		"  expr str(a),set-var(txn.x,ifbig)\n"

@@ -188,6 +188,10 @@ struct arg {
 };
 #define ARG_MAX 12
 
+/* Within check(): the message set in *err is about this one of the arguments, which is marked then;
+ * without it all of them are. Return: -1. */
+int arg_refuse(const struct arg *arg);
+
 struct fetch_kw {
 	const char *name;
 	enum smp_type out;
