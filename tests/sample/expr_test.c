@@ -159,9 +159,9 @@ static const struct refusal {
 		"  expr str(a),hmac(sha256,!!)\n"
 		"                          ^~\n" },
 	{ "  expr str(a),set-var(txn.x,ifbig)",
-		"t.cfg:2:23: error: in samples: converter 'set-var': 'ifbig' is not a condition, expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or iflt\n"
+		"t.cfg:2:29: error: in samples: converter 'set-var': 'ifbig' is not a condition, expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or iflt\n"
 		"  expr str(a),set-var(txn.x,ifbig)\n"
-		"                      ^~~~~~~~~~~\n" },
+		"                            ^~~~~\n" },
 	{ "  expr int(1),ltime",
 		"t.cfg:2:19: error: in samples: converter 'ltime' expects a string as argument 1\n"
 		"  expr int(1),ltime\n"
