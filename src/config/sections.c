@@ -16,8 +16,6 @@ REFUSED(mailers, "mailers", CFG_MAILERS, "mailers <name>",
 REFUSED(resolvers, "resolvers", CFG_RESOLVERS, "resolvers <name>",
 	"names are resolved once, when the configuration is loaded; reload to look them up again");
 REFUSED(cache, "cache", CFG_CACHE, "cache <name>", "lb stores no responses; remove the section");
-REFUSED(log_forward, "log-forward", CFG_LOG_FORWARD, "log-forward <name>",
-	"lb relays no syslog messages; use a syslog daemon");
 REFUSED(fcgi_app, "fcgi-app", CFG_MAILERS, "fcgi-app <name>",
 	"lb speaks HTTP to its servers; put a web server before the FastCGI application");
 REFUSED(crt_store, "crt-store", CFG_CRT_STORE, "crt-store [<name>]",

@@ -1,24 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A log line's way out: levels and samples decide which targets get it, each format puts its header
- * in front, one system call sends it.
+ * in front (log_header.c), one system call sends it.
  *
- * Nothing is allocated: headers are built on the stack, dates are kept per thread and made anew
- * once a second, the text goes from where it lies. A line longer than the target takes is cut;
- * lines always end with a newline, which counts. What cannot be sent at once is dropped and counted
- * (dropped_logs).
+ * Nothing is allocated: headers are built on the stack, the text goes from where it lies. A line
+ * longer than the target takes is cut; lines always end with a newline, which counts. What cannot
+ * be sent at once is dropped and counted (dropped_logs).
  */
 #include "log_priv.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include <unistd.h>
 
-#include <lb/core/clock.h>
 #include <lb/core/rcu.h>
 #include <lb/observe/counters.h>
 #include <lb/observe/ring.h>
+#include <lb/observe/syslog.h>
+
+#define LEVEL_NOTICE 5
 
 const struct log_conf *lb_global_log;
 
@@ -36,179 +35,6 @@ int log_level_parse(struct slice name)
 const char *log_level_name(int level)
 {
 	return level >= 0 && level < (int)LB_ARRAY_LEN(level_names) ? level_names[level] : "silent";
-}
-
-/* --- headers --- */
-
-struct dates { /* of one second, of one thread */
-	time_t sec;
-	char bsd[16]; /* "Nov 21 03:56:59" */
-	char iso[20]; /* "2026-11-21T03:56:59" */
-	char zone[7]; /* "+00:00" */
-	char pid[12];
-	pid_t pid_of;
-};
-
-static const char months[12][4] = { "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep",
-	"Oct", "Nov", "Dec" };
-
-static char *put2(char *p, int v)
-{
-	*p++ = (char)('0' + v / 10 % 10);
-	*p++ = (char)('0' + v % 10);
-	return p;
-}
-
-static char *put_hms(char *p, const struct tm *tm)
-{
-	p = put2(p, tm->tm_hour);
-	*p++ = ':';
-	p = put2(p, tm->tm_min);
-	*p++ = ':';
-	return put2(p, tm->tm_sec);
-}
-
-static void make_bsd(char *p, const struct tm *tm)
-{
-	memcpy(p, months[tm->tm_mon], 3);
-	p[3] = ' ';
-	p = put2(p + 4, tm->tm_mday);
-	if (p[-2] == '0')
-		p[-2] = ' ';
-	*p++ = ' ';
-	*put_hms(p, tm) = '\0';
-}
-
-static void make_iso(char *p, const struct tm *tm)
-{
-	p = put2(p, (tm->tm_year + 1900) / 100);
-	p = put2(p, tm->tm_year + 1900);
-	*p++ = '-';
-	p = put2(p, tm->tm_mon + 1);
-	*p++ = '-';
-	p = put2(p, tm->tm_mday);
-	*p++ = 'T';
-	*put_hms(p, tm) = '\0';
-}
-
-static void make_zone(char *p, long offset)
-{
-	*p++ = offset < 0 ? '-' : '+';
-	offset = offset < 0 ? -offset : offset;
-	p = put2(p, (int)(offset / 3600));
-	*p++ = ':';
-	*put2(p, (int)(offset / 60 % 60)) = '\0';
-}
-
-static const struct dates *dates_now(time_t sec)
-{
-	static __thread struct dates d = { .sec = -1 };
-	struct tm tm;
-
-	if (LB_LIKELY(d.sec == sec && d.pid_of))
-		return &d;
-	localtime_r(&sec, &tm);
-	make_bsd(d.bsd, &tm);
-	make_iso(d.iso, &tm);
-	make_zone(d.zone, tm.tm_gmtoff);
-	d.pid_of = getpid();
-	*str_put_uint(d.pid, (uint64_t)d.pid_of) = '\0';
-	d.sec = sec;
-	return &d;
-}
-
-static int64_t wall_now_us(void)
-{
-	struct timespec ts;
-
-	if (wall_us())
-		return wall_us();
-	clock_gettime(CLOCK_REALTIME, &ts); /* before this thread's first loop turn */
-	return ts.tv_sec * INT64_C(1000000) + ts.tv_nsec / 1000;
-}
-
-static void add_date_us(struct strbuf *sb, const struct dates *d, int64_t us)
-{
-	char frac[8] = ".", *p = frac + 1;
-
-	for (int64_t unit = 100000; unit; unit /= 10)
-		*p++ = (char)('0' + us % 1000000 / unit % 10);
-	strbuf_adds(sb, d->iso);
-	strbuf_add(sb, frac, 7);
-	strbuf_adds(sb, d->zone);
-}
-
-static void add_pri(struct strbuf *sb, unsigned pri)
-{
-	strbuf_addc(sb, '<');
-	strbuf_add_uint(sb, pri);
-	strbuf_addc(sb, '>');
-}
-
-static void add_bsd(
-	struct strbuf *sb, const struct log_line *l, const struct dates *d, struct slice hostname)
-{
-	strbuf_adds(sb, d->bsd);
-	strbuf_addc(sb, ' ');
-	strbuf_add_slice(sb, hostname);
-	if (hostname.len)
-		strbuf_addc(sb, ' ');
-	strbuf_add_slice(sb, l->tag);
-	strbuf_addc(sb, '[');
-	strbuf_adds(sb, d->pid);
-	strbuf_adds(sb, "]: ");
-}
-
-static void add_rfc5424(
-	struct strbuf *sb, const struct log_line *l, const struct dates *d, int64_t us)
-{
-	strbuf_adds(sb, "1 ");
-	add_date_us(sb, d, us);
-	strbuf_addc(sb, ' ');
-	strbuf_add_slice(sb, l->hostname.len ? l->hostname : SLICE("-"));
-	strbuf_addc(sb, ' ');
-	strbuf_add_slice(sb, l->tag.len ? l->tag : SLICE("-"));
-	strbuf_addc(sb, ' ');
-	strbuf_adds(sb, d->pid);
-	strbuf_adds(sb, " - "); /* no MSGID */
-	if (l->sd.len < LOG_HEADER_MAX / 2)
-		strbuf_add_slice(sb, l->sd.len ? l->sd : SLICE("-"));
-	strbuf_addc(sb, ' ');
-}
-
-size_t log_put_header(
-	const struct log_target *t, enum log_format format, const struct log_line *l, char *dst)
-{
-	unsigned level = LB_MAX((unsigned)l->level, t->min_level);
-	unsigned pri = (unsigned)t->facility << 3 | level;
-	struct strbuf sb = strbuf_fixed(dst, LOG_HEADER_MAX);
-	int64_t us = wall_now_us();
-	const struct dates *d = dates_now(us / 1000000);
-
-	switch (format) {
-	case LOG_FMT_RAW: return 0;
-	case LOG_FMT_ISO: break;
-	case LOG_FMT_SHORT:
-	case LOG_FMT_TIMED: add_pri(&sb, level); break;
-	default: add_pri(&sb, pri); break;
-	}
-	switch (format) {
-	case LOG_FMT_RFC3164:
-		add_bsd(&sb, l, d, l->hostname.len ? l->hostname : SLICE("localhost"));
-		break;
-	case LOG_FMT_UNSPEC:
-	case LOG_FMT_LOCAL: add_bsd(&sb, l, d, l->hostname); break;
-	case LOG_FMT_RFC5424: add_rfc5424(&sb, l, d, us); break;
-	case LOG_FMT_ISO:
-	case LOG_FMT_TIMED:
-		add_date_us(&sb, d, us);
-		strbuf_addc(&sb, ' ');
-		break;
-	case LOG_FMT_RAW:
-	case LOG_FMT_SHORT:
-	case LOG_FMT_PRIORITY: break;
-	}
-	return sb.len;
 }
 
 /* --- sending --- */
@@ -234,19 +60,38 @@ static void count_drop(void)
 		LB_COUNT(&process_mine()->dropped_logs, 1);
 }
 
+static enum log_format format_for(const struct log_target *t, const struct log_line *l)
+{
+	enum log_format f = t->ring ? ring_format(t->ring, t->format) : t->format;
+
+	if (!l->relayed && f == LOG_FMT_UNSPEC)
+		return t->ring ? LOG_FMT_RAW : LOG_FMT_LOCAL;
+	if (!l->relayed)
+		return f;
+	if (l->relayed->is_opaque)
+		return LOG_FMT_UNSPEC;
+	/* as it came, in so far as it can have the host that it was given */
+	if (f == LOG_FMT_UNSPEC && l->relayed->is_changed)
+		return l->relayed->format == LOG_FMT_RFC5424 ? LOG_FMT_RFC5424 : LOG_FMT_RFC3164;
+	return f;
+}
+
 /* The line end of what goes out is not part of what a ring keeps. */
 static void send_to(struct log_target *t, const struct log_line *l)
 {
-	enum log_format format = t->ring ? ring_format(t->ring, t->format) : t->format;
+	enum log_format format = format_for(t, l);
 	char header[LOG_HEADER_MAX];
+	struct slice text = l->msg;
 	struct iovec iov[3];
 	size_t len, room;
 
+	if (l->relayed && format == LOG_FMT_UNSPEC)
+		text = l->relayed->all;
 	len = log_put_header(t, format, l, header);
 	len = LB_MIN(len, t->max_len - 1);
 	room = t->max_len - 1 - len;
 	iov[0] = (struct iovec){ header, len };
-	iov[1] = (struct iovec){ (void *)(uintptr_t)l->msg.ptr, LB_MIN(l->msg.len, room) };
+	iov[1] = (struct iovec){ (void *)(uintptr_t)text.ptr, LB_MIN(text.len, room) };
 	iov[2] = (struct iovec){ (void *)(uintptr_t) "\n", 1 };
 	if (t->ring)
 		ring_write(t->ring, iov, 2);
@@ -362,6 +207,36 @@ void log_send(const struct log_conf *lc, const struct log_conf *global, int leve
 
 	log_send_built(lc, global, level, NULL, build_as_is, &text);
 }
+
+/* --- of others --- */
+
+static void relay_to(const struct log_conf *lc, const struct log_line *l)
+{
+	for (unsigned i = 0; i < lc->n_targets; i++) {
+		struct log_target *t = lc->targets[i];
+
+		if (is_for(t, l->level) && log_sample_take(&t->sample))
+			send_to(t, l);
+	}
+}
+
+void log_relay(const struct log_conf *lc, const struct log_conf *global, const struct syslog_msg *m)
+{
+	struct log_line l = {
+		.level = m->level < 0 ? LEVEL_NOTICE : m->level,
+		.msg = m->text,
+		.sd = m->sd,
+		.tag = m->tag,
+		.hostname = m->host,
+		.relayed = m,
+	};
+
+	relay_to(lc, &l);
+	if (global && lc->use_global)
+		relay_to(global, &l);
+}
+
+/* --- */
 
 static bool any_wants(const struct log_conf *lc, int level)
 {

@@ -46,6 +46,7 @@ struct log_sample {     /* 'sample 1,3-4:5' */
 };
 
 struct ring;
+struct syslog_msg;
 
 struct log_target {
 	struct log_addr addr;
@@ -73,11 +74,13 @@ void log_sock_put(struct log_sock **s);
 bool log_sock_send(struct log_sock *s, struct iovec *iov, int n);
 
 /* Everything in front of the text. Return: bytes at @dst, which has LOG_HEADER_MAX. */
-#define LOG_HEADER_MAX 1024
+#define LOG_HEADER_MAX 4096
 struct log_line { /* one line on its way to several targets */
 	int level;
 	struct slice msg, sd, tag, hostname;
+	const struct syslog_msg *relayed; /* of another; NULL: ours */
 };
+/* With LOG_FMT_UNSPEC (only for those of others): in front of all that they sent. */
 size_t log_put_header(
 	const struct log_target *t, enum log_format format, const struct log_line *l, char *dst);
 bool log_sample_take(struct log_sample *s);

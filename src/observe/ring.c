@@ -214,9 +214,7 @@ enum log_format ring_format(const struct ring *r, enum log_format wanted)
 {
 	enum log_format own = atomic_load_explicit(&r->format, memory_order_relaxed);
 
-	if (own != LOG_FMT_UNSPEC)
-		return own;
-	return wanted == LOG_FMT_UNSPEC ? LOG_FMT_RAW : wanted;
+	return own == LOG_FMT_UNSPEC ? wanted : own;
 }
 
 /* --- readers --- */

@@ -25,6 +25,7 @@
 
 #include <lb/observe/ring.h>
 #include <lb/proxy/log_backend.h>
+#include <lb/proxy/log_forward.h>
 
 #include "activate_priv.h"
 
@@ -122,6 +123,28 @@ static int open_logs(struct activation *act)
 
 	for (unsigned i = 0; i < c->n_proxies; i++)
 		bad |= log_open(act->p, &c->proxies[i]->log);
+	return bad;
+}
+
+/* The sockets that log-forward sections receive datagrams on. */
+static int open_dgrams(struct activation *act)
+{
+	struct config *c = act->c;
+	int bad = 0;
+
+	for (unsigned i = 0; i < c->n_proxies; i++) {
+		const struct log_forward *lf = c->proxies[i]->log_forward;
+
+		for (unsigned j = 0; lf && j < lf->n_dgrams; j++) {
+			struct dgram_conf **v = px_push(act->p, c->dgrams, c->n_dgrams, sizeof(*v));
+
+			if (!v)
+				return px_no_memory(act->p);
+			v[c->n_dgrams++] = lf->dgrams[j];
+			c->dgrams = v;
+			bad |= dgram_prepare(act->p, lf->dgrams[j]);
+		}
+	}
 	return bad;
 }
 
@@ -331,6 +354,7 @@ static void commit(struct activation *act, struct strbuf *summary)
 	pat_refs_activate(&c->arena);
 	atomic_store_explicit(&lb_config, c, memory_order_release);
 	activate_listeners(act);
+	dgrams_commit(c->dgrams, c->n_dgrams);
 	commit_checks(c);
 	if (old)
 		summary_note_gone(&sum, old);
@@ -352,8 +376,9 @@ int config_activate(struct cfg_parser *p, struct config *c, struct strbuf *summa
 	if (retire_prepare(c) < 0)
 		return px_no_memory(p);
 	if (attach_all(&act) < 0 || derive_fullconn(&act) < 0 || open_logs(&act) < 0 ||
-		activate_bind(&act) < 0) {
+		open_dgrams(&act) < 0 || activate_bind(&act) < 0) {
 		activate_unbind(&act);
+		dgrams_abort();
 		detach_all(&act);
 		return -1;
 	}

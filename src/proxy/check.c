@@ -105,10 +105,12 @@ void check_proxy(struct cfg_parser *p, const struct proxy *px)
 {
 	if (px->disabled)
 		return;
-	if (px_is_fe(px))
-		check_frontend(p, px);
+	if (px->log_forward)
+		check_timeouts(p, px);
 	if (px->mode == MODE_LOG)
 		return;
+	if (px_is_fe(px))
+		check_frontend(p, px);
 	check_timeouts(p, px);
 	check_tcp_mode(p, px);
 }

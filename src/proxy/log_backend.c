@@ -117,6 +117,8 @@ int log_backend_check(struct cfg_parser *p, const struct proxy *px)
 {
 	int bad = 0;
 
+	if (px->log_forward)
+		return 0;
 	if (px_is_fe(px))
 		return cfg_error_line(p, px->line, NULL,
 			"%s '%s' cannot be in mode log, which is for backends", px_kind(px),

@@ -50,6 +50,9 @@ void config_detach(struct config *c);
 /* Rules and ACLs want a section with a name. 0, or -1 (reported). */
 int px_need_named(struct cfg_parser *p, const struct proxy *px, const char *what);
 
+/* A section that inherits from no defaults section, added to the generation's. NULL: reported. */
+struct proxy *px_begin_plain(struct cfg_parser *p, const struct cfg_word *name, uint32_t caps);
+
 /* --- resolve.c and its parts: each 0, or -1 (reported) --- */
 int resolve_targets(struct cfg_parser *p, struct proxy *px); /* resolve_names.c */
 int resolve_tracks(struct cfg_parser *p); /* resolve_names.c; after all targets */

@@ -23,6 +23,8 @@ const char *px_kind(const struct proxy *px)
 		return "defaults";
 	if (px->caps & CFG_LI)
 		return "listen";
+	if (px->log_forward)
+		return "log-forward";
 	return px->caps & CFG_FE ? "frontend" : "backend";
 }
 
@@ -231,6 +233,28 @@ static int check_fit(
 		def->name, what, caps == CFG_BE ? "backend" : "frontend");
 	cfg_note(p, def->line, NULL, "the defaults section is here");
 	return -1;
+}
+
+struct proxy *px_begin_plain(struct cfg_parser *p, const struct cfg_word *name, uint32_t caps)
+{
+	struct config *c = p->config;
+	struct proxy *def, *px, **grown;
+
+	if (check_name(p, name) < 0 || check_unique(p, name, caps) < 0)
+		return NULL;
+	def = builtin_defaults(p);
+	px = def ? px_new(p, def, name->str, caps) : NULL;
+	grown = px ? px_push(p, c->proxies, c->n_proxies, sizeof(*grown)) : NULL;
+	if (!px || !grown) {
+		px_no_memory(p);
+		return NULL;
+	}
+	if (config_add(p, px) < 0)
+		return NULL;
+	c->proxies = grown;
+	px->index = c->n_proxies;
+	c->proxies[c->n_proxies++] = px;
+	return px;
 }
 
 static int begin_proxy(struct cfg_parser *p, struct cfg_args *args, const struct cfg_section *s)

@@ -159,6 +159,7 @@ static void fill_traffic(struct info_row *r)
 	u32(r, INFO_SESS_RATE, c.sess_rate.cur);
 	u32(r, INFO_MAX_SESS_RATE, LB_MAX(c.sess_rate.max, c.sess_rate.cur));
 	u32(r, INFO_DROPPED_LOGS, c.dropped_logs);
+	u32(r, INFO_CUM_LOG_MSGS, c.recv_logs);
 	u64(r, INFO_TOTAL_BYTES_OUT, c.bytes_out);
 	u64(r, INFO_TOTAL_SPLICED, c.spliced_bytes_out);
 	u64(r, INFO_BYTES_OUT_RATE, (uint64_t)c.bytes_out_rate.cur * 32);

@@ -316,7 +316,9 @@ static bool run_rules(struct session *sess, const struct bind_conf *bc, const st
 
 void session_start(struct session *sess, const struct bind_conf *bc)
 {
-	const struct mux_ops *mux = mux_find(bc->fe->mode == MODE_HTTP ? "h1" : "raw");
+	const struct mux_ops *mux = mux_find(bc->fe->mode == MODE_HTTP  ? "h1"
+					     : bc->fe->mode == MODE_LOG ? "syslog"
+									: "raw");
 	struct conn *c = sess->conn;
 
 	if (!run_rules(sess, bc, &bc->fe->tcp_req_sess, false)) {

@@ -513,6 +513,157 @@ frontend web
     lb.finish()
 
 
+# messages, and what becomes of them: as they came, then in these formats (as HAProxy has it, where it reads them well)
+RELAYED = {
+    b"<13>Nov 21 03:04:05 hosta app[123]: hello world": {
+        "rfc3164": "<13>Nov 21 03:04:05 hosta app[123]: hello world",
+        "rfc5424": "<13>1 YEAR-11-21T03:04:05-00:00 hosta app 123 - - hello world",
+        "local": "<13>Nov 21 03:04:05 app[123]: hello world",
+        "raw": "hello world", "short": "<5>hello world", "priority": "<13>hello world",
+        "iso": "YEAR-11-21T03:04:05-00:00 hello world", "timed": "<5>YEAR-11-21T03:04:05-00:00 hello world"},
+    b'<165>1 2003-10-11T22:14:15.003Z m.example.com evntslog 99 ID47 [a@1 x="y"][b@2 z="\\]w"] An event': {
+        "rfc3164": "<165>Oct 11 22:14:15 m.example.com evntslog[99]: An event",
+        "local": "<165>Oct 11 22:14:15 evntslog[99]: An event",
+        "raw": "An event", "short": "<5>An event", "priority": "<165>An event",
+        "iso": "2003-10-11T22:14:15.003Z An event", "timed": "<5>2003-10-11T22:14:15.003Z An event"},
+    b"<165>1 - - - - - - plain": {
+        "rfc3164": "<165>NOW localhost plain", "rfc5424": "<165>1 ISO - - - - - plain", "local": "<165>NOW plain"},
+    b"<34>only prio text": {
+        "rfc3164": "<34>NOW localhost only prio text", "rfc5424": "<34>1 ISO - - - - - only prio text",
+        "short": "<2>only prio text", "iso": "ISO only prio text"},
+    b"no prio at all": {
+        "rfc3164": "<157>NOW localhost no prio at all", "rfc5424": "<157>1 ISO - - - - - no prio at all",
+        "raw": "no prio at all"},
+    b"<15>Nov  1 03:04:05 h tag: two\nlines \x1b": {
+        "rfc5424": "<15>1 YEAR-11-01T03:04:05-00:00 h tag - - - two#0Alines #1B", "short": "<7>two#0Alines #1B"},
+}
+BSD = r"[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d"
+ISO = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}[+-]\d\d:\d\d"
+
+
+def matches(text, form):
+    form = re.escape(form).replace("YEAR", r"\d{4}").replace("NOW", BSD).replace("ISO", ISO)
+    return re.fullmatch(form, text)
+
+
+def forward():
+    """log-forward: what comes by UDP and TCP goes on as it came, or in the format that a target asks for."""
+    udp_port, port = free_port(), free_port()
+    formats = ["rfc3164", "rfc5424", "local", "raw", "short", "priority", "iso", "timed"]
+    as_is, by_format = Collector(), {f: Collector() for f in formats}
+    urgent, lowered = Collector(), Collector()
+    config = """
+log-forward in
+  dgram-bind 127.0.0.1:%d
+  bind 127.0.0.1:%d
+  maxconn 3
+  timeout client 60s
+  log %s len 2000 local3
+  log %s format short local3 err
+  log %s local3 debug warning
+""" % (udp_port, port, as_is.addr, urgent.addr, lowered.addr) + "".join(
+        "  log %s format %s local3\n" % (c.addr, f) for f, c in by_format.items())
+    lb = Lb(config)
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    to = "127.0.0.1", udp_port
+    for message, outs in RELAYED.items():
+        sender.sendto(message + b"\r\n", to)
+        got = as_is.lines(1)[0].encode()
+        assert got == message.replace(b"\n", b"#0A").replace(b"\x1b", b"#1B"), got
+        for f, c in by_format.items():
+            got = c.lines(1)[0]
+            assert f not in outs or matches(got, outs[f]), (message, f, got)
+    assert urgent.lines(1) == ["<2>only prio text"] and not urgent.has_more(), "levels are those of the messages"
+    # <pri> as by its lowest level: notice 13 is less urgent than warning already, crit 34 is lowered to 36
+    assert [line.split(">")[0] for line in lowered.lines(6)] == ["<13", "<165", "<165", "<36", "no prio at all", "<15"]
+    messages = [b"<13>counted one", b"<14>line one", b"<14>line \xc3\xa9", b"<15>" + b"x" * 1500, b"<16>last"]
+    stream = b"15 " + messages[0] + messages[1] + b"\n" + messages[2] + b"\0\n1504 " + messages[3] + messages[4]
+    for step in 1, 700, 100000:
+        with socket.create_connection(("127.0.0.1", port), 20) as c:
+            c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            for i in range(0, len(stream), step):
+                c.sendall(stream[i:i + step])
+            c.shutdown(socket.SHUT_WR)
+            assert c.recv(10) == b"", "nothing is ever answered"
+        assert [as_is.line()[:-1] for _ in messages] == messages
+    # what makes no sense ends the connection; what came before it was taken
+    for bad in b"70000 x", b"12x<13>", b"<13>" + b"y" * 70000:
+        with socket.create_connection(("127.0.0.1", port), 20) as c:
+            c.sendall(b"<13>before\n" + bad)
+            with contextlib.suppress(ConnectionResetError):
+                assert c.recv(10) == b""
+        assert as_is.lines(1) == ["<13>before"]
+    assert lb.stat()["in", "FRONTEND"]["mode"] == "syslog" and lb.stat()["in", "FRONTEND"]["ereq"] == "3"
+    assert int(lb.info("CumRecvLogs")) == len(RELAYED) + 3 * len(messages) + 3
+    # a reload keeps the socket: what comes meanwhile is not lost
+    for i in range(50):
+        sender.sendto(b"<13>r%d" % i, to)
+        if i == 25:
+            assert "Success=1" in lb.ask("reload"), lb.output()
+    assert as_is.lines(50) == ["<13>r%d" % i for i in range(50)]
+    lb.write(config.replace("dgram-bind 127.0.0.1:%d" % udp_port, "dgram-bind 127.0.0.1:%d" % port))
+    assert "Success=1" in lb.ask("reload"), lb.output()
+    sender.sendto(b"<13>other port", ("127.0.0.1", port))
+    assert as_is.lines(1) == ["<13>other port"]
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as s:
+        wait_for(lambda: s.bind(to) is None, "the old one is closed")
+        bad = lb.ask("reload") if lb.write(config) is None else None
+        assert "Success=0" in bad and "cannot receive on '127.0.0.1:%d': Address already in use" % udp_port in bad, bad
+    lb.finish()
+
+
+def forward_options():
+    """Options of log-forward: hosts, only lines, no parsing; into a ring and a log backend."""
+    ports = {name: free_port() for name in ("keep", "fill", "replace", "append", "lines", "raw", "slow")}
+    targets = {name: Collector() for name in ports}
+    config = "".join("""
+log-forward %s
+  dgram-bind 127.0.0.1:%d
+  bind 127.0.0.1:%d
+  timeout client %s
+  option %s
+  log %s local3
+  log ring@%s format short local3
+  log backend@out local3
+""" % (name, ports[name], ports[name], "100ms" if name == "slow" else "60s", option, targets[name].addr, "all")
+        for name, option in [("keep", "host keep"), ("fill", "host fill"), ("replace", "host replace"),
+                             ("append", "host append"), ("lines", "assume-rfc6587-ntf"), ("raw", "dont-parse-log"),
+                             ("slow", "host keep")])
+    out = Collector()
+    lb = Lb(config + """
+ring all
+  size 64k
+backend out
+  mode log
+  server s1 udp@%s
+""" % out.addr)
+    sender = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+
+    def relayed(name, message):
+        sender.sendto(message, ("127.0.0.1", ports[name]))
+        got = targets[name].line()[:-1]
+        assert out.line()[:-1] == got
+        return got.decode()
+
+    own, none = b"<13>Nov 21 03:04:05 hosta app[1]: x", b"<13>1 - - app - - - x"
+    assert relayed("keep", own) == own.decode() and relayed("keep", none) == none.decode()
+    assert relayed("fill", own) == own.decode()
+    assert matches(relayed("fill", none), "<13>1 ISO 127.0.0.1 app - - - x")
+    assert relayed("replace", own) == "<13>Nov 21 03:04:05 127.0.0.1 app[1]: x"
+    assert matches(relayed("replace", b"<13>x"), "<13>NOW 127.0.0.1 x")
+    assert relayed("append", own) == "<13>Nov 21 03:04:05 hosta,127.0.0.1 app[1]: x"
+    assert matches(relayed("append", none), "<13>1 ISO 127.0.0.1 app - - - x")
+    assert relayed("raw", b"<13>a.metric:1|c\nb:2|g") == "<13>a.metric:1|c\nb:2|g"
+    with socket.create_connection(("127.0.0.1", ports["lines"]), 20) as c:
+        c.sendall(b"5 <13>x\n7\n")
+        assert targets["lines"].lines(2) == ["5 <13>x", "7"]
+    lines = lb.ask("show events all").split("\n")
+    assert lines[0] == "<5>x" and lines[-4:] == ["<5>5 <13>x", "<5>7", "", ""], lines
+    with socket.create_connection(("127.0.0.1", ports["slow"]), 20) as c:
+        assert c.recv(10) == b"", "closed for its silence"
+    lb.finish()
+
+
 if __name__ == "__main__":
     main({"encodings": encodings, "profiles": profiles, "rings": rings, "backing": backing,
-          "backends": backends})
+          "backends": backends, "forward": forward, "forward_options": forward_options})

@@ -145,7 +145,7 @@ static void test_headers(void **state)
 		unsigned min;
 		const char *hostname, *sd, *expected; /* %d: the pid */
 	} t[] = {
-		{ LOG_FMT_UNSPEC, 6, 0, NULL, "", "<134>Nov  1 03:04:05 lb[%d]: " },
+		{ LOG_FMT_LOCAL, 6, 0, NULL, "", "<134>Nov  1 03:04:05 lb[%d]: " },
 		{ LOG_FMT_LOCAL, 6, 0, "h", "", "<134>Nov  1 03:04:05 h lb[%d]: " },
 		{ LOG_FMT_LOCAL, 1, 3, NULL, "", "<131>Nov  1 03:04:05 lb[%d]: " },
 		{ LOG_FMT_RFC3164, 6, 0, NULL, "", "<134>Nov  1 03:04:05 localhost lb[%d]: " },

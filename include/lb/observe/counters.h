@@ -99,7 +99,7 @@ static inline uint32_t swrate_avg(uint32_t sum)
 /* clang-format off */
 #define PROCESS_COUNTERS(X)                                                                        \
 	X(cum_conns) X(cum_reqs) X(cum_streams) X(bytes_out) X(spliced_bytes_out) X(dropped_logs)  \
-	X(maxconn_reached) X(accept_emfile) X(accept_errors) X(pool_failed) X(regex_limits)        \
+	X(maxconn_reached) X(accept_emfile) X(accept_errors) X(pool_failed) X(regex_limits) X(recv_logs)        \
 	X(vars_refused) X(map_changes_refused) X(pipes_used) X(pipes_free)
 /* clang-format on */
 

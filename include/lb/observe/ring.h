@@ -65,7 +65,8 @@ void ring_unref(struct ring **r);
 
 /* One line, cut at the ring's maximum. Any thread. */
 void ring_write(struct ring *r, const struct iovec *iov, int n);
-/* How a line for this ring looks, where its log line asks for @wanted. */
+/* How a line for this ring looks, where its log line asks for @wanted; LOG_FMT_UNSPEC: nobody
+ * says. */
 enum log_format ring_format(const struct ring *r, enum log_format wanted);
 
 struct ring_reader { /* control thread */

@@ -15,6 +15,7 @@
 #include <sched.h>
 
 struct config_index;
+struct dgram_conf;
 struct userlist;
 
 struct global_conf { /* the global section as written; 0 or NULL: not given */
@@ -70,6 +71,8 @@ struct config {
 	unsigned n_defaults;
 	struct list userlists, http_errors; /* struct userlist, struct http_errors_section */
 	struct list log_profiles;           /* struct log_profile, by order of the files */
+	struct dgram_conf **dgrams;         /* of all log-forward sections */
+	unsigned n_dgrams;
 	struct list rings;                  /* struct ring_conf */
 	struct list log_profile_refs;       /* rules that name one, until they are resolved */
 	struct config_index *index; /* hash for config_find_*, and what the parser must remember */

@@ -20,6 +20,7 @@
 #include <lb/server/backend.h>
 
 struct config;
+struct log_forward;
 struct filter_set;
 
 enum proxy_mode {
@@ -135,6 +136,7 @@ struct proxy {
 	/* resolved defaults included */
 	struct logformat *log_format, *log_format_sd, *error_log_format;
 	uint32_t log_steps;          /* bits of enum log_step; 0: one line, at the end */
+	struct log_forward *log_forward; /* a log-forward section; NULL: another */
 	const char *log_format_text; /* as given; NULL: by option */
 	struct logformat *unique_id_format;
 	struct slice unique_id_header;
