@@ -244,6 +244,7 @@ int pat_ref_add_lines(
 	struct pat_ref *ref, uint64_t number, struct slice *text, unsigned max, const char **err)
 {
 	struct pat_version *ver;
+	const char *put_err;
 	struct lines ls;
 	int r;
 
@@ -253,8 +254,10 @@ int pat_ref_add_lines(
 	r = measure(ref, *text, max, &ls, err);
 	if (r != 0 && !*err)
 		*err = "out of memory";
-	if (ls.n && put_lines(ref, ver, *text, &ls, err) != 0)
+	if (ls.n && put_lines(ref, ver, *text, &ls, &put_err) != 0) {
+		*err = put_err;
 		return -1;
+	}
 	*text = slice_make(text->ptr + ls.seen, text->len - ls.seen);
 	return r;
 }

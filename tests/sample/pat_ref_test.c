@@ -631,6 +631,7 @@ static void refusals(void **state)
 	assert_int_equal(add_lines(ref, PAT_VER_CURRENT,
 				 SLICE("1.2.3.4 1\n\n 1.2.3.5   2 \r\nbad 3\n1.2.3.6 4\n"), &err),
 		-1);
+	assert_string_equal(err, "'bad' is not an IPv4 or IPv6 address or network");
 	assert_int_equal(pat_ref_n_entries(ref), 2);
 	assert_int_equal(add_lines(ref, PAT_VER_CURRENT, SLICE("1.2.3.7"), &err), -1);
 	assert_string_equal(err, "Missing value for key '1.2.3.7'");
