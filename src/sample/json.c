@@ -256,7 +256,7 @@ static int64_t read_exponent(const char *p, const char *end)
 
 bool json_to_int(struct slice s, int64_t *out)
 {
-	const char *p = s.ptr, *end = p + s.len, *mantissa_end = p;
+	const char *p = s.ptr, *end = p + s.len, *mantissa_end;
 	bool is_neg = s.len && *p == '-', has_point = false;
 	uint64_t v = 0, max = (uint64_t)INT64_MAX + is_neg;
 	int64_t whole = 0; /* digits in front of the point */

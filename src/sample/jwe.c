@@ -382,7 +382,7 @@ static bool cbc_open(struct work *w, unsigned char *out, size_t *len)
 			ctx, out, &n, (const unsigned char *)w->text.ptr, (int)w->text.len) != 1 ||
 		EVP_CipherFinal_ex(ctx, out + n, &last) != 1)
 		return false;
-	*len = (size_t)(n + last);
+	*len = (size_t)n + (size_t)last;
 	return true;
 }
 

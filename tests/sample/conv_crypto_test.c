@@ -5,7 +5,29 @@
  */
 #include "fixture.h"
 
+#include <openssl/crypto.h>
 #include <openssl/err.h>
+
+/* --- OpenSSL's memory, counted --- */
+
+static size_t n_allocated;
+
+static void *counting_malloc(size_t n, const char *file, int line)
+{
+	n_allocated++;
+	return malloc(n);
+}
+
+static void *counting_realloc(void *p, size_t n, const char *file, int line)
+{
+	n_allocated++;
+	return realloc(p, n);
+}
+
+static void counted_free(void *p, const char *file, int line)
+{
+	free(p);
+}
 
 struct crypto_case {
 	const char *expr, *value;
@@ -172,6 +194,36 @@ static void cbc(void **state)
 	CHECK(cases);
 }
 
+/* Once a thread has its contexts, evaluating takes no memory of OpenSSL's: contexts are reused, and
+ * algorithms were found while loading. A digest's state is all that OpenSSL 3 makes anew. */
+static void allocations(void **state)
+{
+	static const struct {
+		const char *expr;
+		size_t at_most; /* per evaluation */
+	} cases[] = {
+		{ "str(abc),sha1", 1 },
+		{ "str(abc),sha2(512)", 1 },
+		{ "str(abc),digest(blake2b512)", 1 },
+		{ "str(abc),aes_gcm_enc(128," NONCE "," K16 ",txn.t)", 0 },
+		{ "str(abc),aes_cbc_enc(256," IV "," C32 ")", 0 },
+		{ "str(eyJhIjoxfQ.eyJiIjoyfQ.c),jwt_payload_query($.b)", 0 },
+	};
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+		size_t before, n;
+
+		eval(cases[i].expr);
+		eval_loaded();
+		before = n_allocated;
+		for (unsigned j = 0; j < 10; j++)
+			eval_loaded();
+		n = n_allocated - before;
+		if (n > 10 * cases[i].at_most)
+			fail_msg("%s: %zu allocations in 10 evaluations", cases[i].expr, n);
+	}
+}
+
 /* Numbers of <openssl/x509_vfy.h>, as RFC 5280 verifiers give them. */
 static void certificate_errors(void **state)
 {
@@ -255,11 +307,14 @@ int main(void)
 		cmocka_unit_test(codes),
 		cmocka_unit_test(gcm),
 		cmocka_unit_test(cbc),
+		cmocka_unit_test(allocations),
 		cmocka_unit_test(certificate_errors),
 		cmocka_unit_test(not_supported),
 		cmocka_unit_test(refusals),
 	};
 
+	if (CRYPTO_set_mem_functions(counting_malloc, counting_realloc, counted_free) != 1)
+		abort();
 	fix_start();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -654,6 +654,12 @@ static void truncated(void **state)
 	check_prefixes(order, sizeof(order) - 1);
 }
 
+/* Bytes, of which a 0 does not end a text. */
+static void put(char *to, const char *bytes, size_t len)
+{
+	memcpy(to, bytes, len);
+}
+
 /* 100 levels of groups, of messages; a length beyond everything; a path as long as can be. */
 static void hostile(void **state)
 {
@@ -663,11 +669,11 @@ static void hostile(void **state)
 	load_ok("expr given,protobuf(2)");
 	memset(bytes, 0x0b, 100);
 	memset(bytes + 100, 0x0c, 100);
-	memcpy(bytes + 200, "\x10\x05", 2);
+	put(bytes + 200, "\x10\x05", 2);
 	set_payload(bytes, 202);
 	assert_false(eval_payload(&smp)); /* 64 at most */
 	memset(bytes + 64, 0x0c, 64);
-	memcpy(bytes + 128, "\x10\x05", 2);
+	put(bytes + 128, "\x10\x05", 2);
 	set_payload(bytes, 130);
 	assert_true(eval_payload(&smp));
 	set_payload("\x0b\x14\x10\x05", 4);
@@ -679,10 +685,10 @@ static void hostile(void **state)
 
 	/* field 1 sixteen levels deep, each with a sibling in front that leads nowhere */
 	load_ok("expr given,protobuf(1.1.1.1.1.1.1.1.1.1.1.1.1.1.1.1,int32)");
-	memcpy(bytes, "\x08\x2a", 2);
+	put(bytes, "\x08\x2a", 2);
 	for (unsigned i = 0, len = 2; i < 15; i++) {
 		memmove(bytes + 4, bytes, len);
-		memcpy(bytes, "\x0a\x00\x0a", 3);
+		put(bytes, "\x0a\x00\x0a", 3);
 		bytes[3] = (char)len;
 		len += 4;
 		set_payload(bytes, len);
