@@ -3,6 +3,7 @@
 #include "process_priv.h"
 
 #include <lb/config/version.h>
+#include <lb/stream/filter.h>
 
 #include <openssl/crypto.h>
 #include <stdio.h>
@@ -13,6 +14,11 @@ static void print_features(void)
 	for (unsigned i = 0; i < cfg_n_features; i++)
 		printf(" %c%s", cfg_features[i].is_present ? '+' : '-', cfg_features[i].name);
 	puts("\n");
+}
+
+static void print_filter(const struct filter_ops *ops, void *arg)
+{
+	printf(" %s", ops->name);
 }
 
 static void print_build(void)
@@ -37,6 +43,9 @@ static void print_build(void)
 	printf("OpenSSL : built with %s, running on %s.\n", OPENSSL_VERSION_TEXT,
 		OpenSSL_version(OPENSSL_VERSION));
 	puts("Pollers : epoll.\nMuxes : h1, raw.\nServices : prometheus-exporter.");
+	fputs("Filters :", stdout);
+	filter_foreach(print_filter, NULL);
+	putchar('\n');
 }
 
 void version_print(bool is_long, const char *quiet)

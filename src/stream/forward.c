@@ -118,7 +118,8 @@ static size_t splice_round(struct flow *f)
 		d->no_splice = true;
 		return 0;
 	}
-	if (f->src->conn->can_recv && !has_ended(f))
+	/* A filter that has begun to look gets what is behind the pipe. */
+	if (f->src->conn->can_recv && !has_ended(f) && !is_filtered(f))
 		in = f->src->ops->splice_in(f->src, d->pipe, SPLICE_AT_ONCE);
 	if (in == -EINVAL || in == -ENOSYS)
 		d->no_splice = true;

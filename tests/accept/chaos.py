@@ -13,6 +13,8 @@ from engine import DEFAULTS, in_parallel
 
 CLIENTS = 16
 ALGORITHMS = ("roundrobin", "leastconn", "random", "first", "source", "static-rr")
+FILTERS = ("", "  filter trace quiet random-forwarding\n",
+           "  filter bwlim-out down default-limit 1m default-period 1s\n  http-request set-bandwidth-limit down\n")
 COMMANDS = ("show stat", "show servers state", "show sess", "show servers conn", "show info", "show activity",
             "set server b/s0 state drain;set server b/s0 state ready", "clear counters",
             "set weight b/s1 100%", "disable server b/s2;enable server b/s2")
@@ -29,8 +31,9 @@ class Chaos:
     def config(self, servers):
         lines = ["  server s%d %s maxconn %d check inter %dms\n" % (i, o.addr, random.randint(1, 5), 200 * SLOW)
                  for i, o in enumerate(self.origins[:servers])]
-        return DEFAULTS + "  option redispatch\nfrontend f\n  bind 127.0.0.1:%d\n  default_backend b\nbackend b\n" \
-            "  http-reuse always\n  balance %s\n%s" % (self.port, random.choice(ALGORITHMS), "".join(lines))
+        return DEFAULTS + "  option redispatch\nfrontend f\n  bind 127.0.0.1:%d\n  default_backend b\n%sbackend b\n" \
+            "  http-reuse always\n  balance %s\n%s%s" % (self.port, random.choice(FILTERS), random.choice(ALGORITHMS),
+                                                       random.choice(FILTERS), "".join(lines))
 
     def client(self, i):
         c, n = Http(self.port), 0

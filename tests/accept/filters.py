@@ -247,6 +247,46 @@ listen upload
     lb.finish()
 
 
+def spliced():
+    """A limit that a rule gives to an upload which is being spliced ends the splicing."""
+    peer, port = socket.socket(), free_port()
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    peer.bind(("127.0.0.1", 0))
+    peer.listen(1)
+    lb = Lb(DEFAULTS + """
+listen upload
+  bind 127.0.0.1:%d
+  option splice-request
+  filter bwlim-in up default-limit 200k default-period 1s
+  http-response set-bandwidth-limit up
+  server s 127.0.0.1:%d
+""" % (port, peer.getsockname()[1]), extra_global="  tune.sndbuf.server 65536\n")
+    with Client(port) as c:
+        c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n")
+
+        def send():
+            try:
+                while True:
+                    c.send(DATA)
+            except OSError:
+                pass
+        threading.Thread(target=send, daemon=True).start()
+        s = peer.accept()[0]
+        got = 0
+        while got < 4 << 20:
+            got += len(s.recv(65536))
+        s.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+        assert c.head()[0] == 200
+        # read more slowly than the client sends, so that something is always on its way, and faster than the limit
+        start, got = time.monotonic(), 0
+        while time.monotonic() - start < 2:
+            got += len(s.recv(65536))
+            time.sleep(.05)
+        assert got < 1500000, got  # some 700,000, and not 2,600,000
+        s.close()
+    lb.finish()
+
+
 RANDOM = "  filter trace name one quiet random-forwarding\n"
 
 
@@ -326,4 +366,4 @@ def order():
     lb.finish()
 
 
-main({"rates": rates, "patient": patient, "changes": changes, "pieces": pieces, "cut": cut, "order": order})
+main({"rates": rates, "patient": patient, "changes": changes, "spliced": spliced, "pieces": pieces, "cut": cut, "order": order})
