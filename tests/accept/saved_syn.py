@@ -75,4 +75,19 @@ def saved_syn():
     lb.finish()
 
 
-main({"saved_syn": saved_syn})
+def reloaded():
+    """The option comes and goes with reloads, on a socket that stays open."""
+    port = free_port()
+    rest = CONFIG.format(binds="", none=port, frame=0)
+    plain = "bind 127.0.0.1:%d\n" % port
+    saving = "bind 127.0.0.1:%d tcp-ss 1\n" % port
+    lb = Lb(rest)
+    for bind, is_there in ((saving, True), (plain, False), (saving, True)):
+        lb.write(rest.replace(plain, bind))
+        assert "Success=1" in lb.ask("reload")
+        got, _ = packet(port, socket.AF_INET, "127.0.0.1", 77)
+        assert got.get("ttl", "") == ("77" if is_there else ""), (bind, got)
+    lb.finish()
+
+
+main({"saved_syn": saved_syn, "reloaded": reloaded})
