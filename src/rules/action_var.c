@@ -19,8 +19,8 @@ struct var_arg {
 };
 
 /*
- * What has no value sets nothing, nor is it waited for: rules wait by their conditions, and when one
- * does, all are looked at again with what has come by then. A variable that cannot be set (its
+ * What has no value sets nothing, nor is it waited for: rules wait by their conditions, and when
+ * one does, all are looked at again with what has come by then. A variable that cannot be set (its
  * memory limit) keeps its value, as the manual of tune.vars.* says.
  */
 static enum verdict exec_set_var(const struct rule *r, struct smp_env *env, struct rule_run *run)
@@ -64,13 +64,13 @@ static int parse_condition(
 	*conds |= bit;
 	if (bit)
 		return 0;
-	return cfg_error_at(p, w, (uint32_t)(text.ptr - w->str), (uint32_t)text.len,
-		"expected " VAR_COND_NAMES ", got '" SLICE_FMT "'", SLICE_ARG(text));
+	return cfg_error_at(p, w, (uint32_t)(text.ptr - w->str), (uint32_t)text.len, "%s",
+		var_cond_unknown(p->arena, text));
 }
 
 /* "(txn.name,cond,cond)" behind the action's own name. */
-static struct var_arg *parse_name(
-	struct cfg_parser *p, struct rule *r, const struct cfg_word *w, bool may_have_conds)
+static struct var_arg *parse_name(struct cfg_parser *p, struct rule *r, const struct cfg_word *w,
+	enum smp_where where, bool may_have_conds)
 {
 	struct var_arg *v = ARENA_NEW(p->arena, struct var_arg);
 	const char *open = strchr(w->str, '('), *end = w->str + w->len, *s, *comma, *err = "";
@@ -105,6 +105,7 @@ static struct var_arg *parse_name(
 		if (parse_condition(p, w, part, &v->conds) != 0)
 			return NULL;
 	}
+	var_warn_place(p, w, v->name, where);
 	r->arg = v;
 	return v;
 }
@@ -112,7 +113,7 @@ static struct var_arg *parse_name(
 static int parse_set_var(
 	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
-	struct var_arg *v = parse_name(p, r, cfg_last(args), true);
+	struct var_arg *v = parse_name(p, r, cfg_last(args), where, true);
 
 	if (!v)
 		return -1;
@@ -124,7 +125,7 @@ static int parse_set_var(
 static int parse_set_fmt(
 	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
-	struct var_arg *v = parse_name(p, r, cfg_last(args), true);
+	struct var_arg *v = parse_name(p, r, cfg_last(args), where, true);
 	const struct cfg_word *w;
 
 	if (!v)
@@ -141,7 +142,7 @@ static int parse_unset(
 	struct cfg_parser *p, struct rule *r, struct cfg_args *args, enum smp_where where)
 {
 	r->exec = exec_unset;
-	return parse_name(p, r, cfg_last(args), false) ? 0 : -1;
+	return parse_name(p, r, cfg_last(args), where, false) ? 0 : -1;
 }
 
 static const struct action_kw var_actions[] = {

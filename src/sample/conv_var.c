@@ -18,16 +18,13 @@ static int check_set_var(struct arg *args, void **priv_out, struct arena *a, con
 	*err = "out of memory";
 	if (!sv)
 		return -1;
-	sv->name = var_name_parse(a, args[0].str, err);
-	if (!sv->name)
-		return arg_refuse(&args[0]);
+	sv->name = args[0].ptr;
+	var_warn_place(sample_checking->p, sample_checking->word, sv->name, sample_checking->where);
 	for (unsigned i = 0; i < MAX_CONDS && arg_given(&args[i + 1]); i++) {
 		unsigned bit = var_cond_by_name(args[i + 1].str);
 
 		if (!bit) {
-			*err = arena_printf(a,
-				"'%.*s' is not a condition, expected " VAR_COND_NAMES,
-				SLICE_ARG(args[i + 1].str));
+			*err = var_cond_unknown(a, args[i + 1].str);
 			return arg_refuse(&args[i + 1]);
 		}
 		sv->conds |= bit;
@@ -48,8 +45,8 @@ static bool conv_set_var(
 
 static int check_unset_var(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	*priv_out = (void *)var_name_parse(a, args[0].str, err);
-	return *priv_out ? 0 : -1;
+	*priv_out = args[0].ptr;
+	return 0;
 }
 
 static bool conv_unset_var(
@@ -65,9 +62,9 @@ static bool conv_unset_var(
 /* clang-format off */
 static const struct conv_kw var_convs[] = {
 	{ .name = "set-var", .in = SMP_ANY, .out = SMP_SAME,
-	  .args = { ARG_STR, ARG_STR, ARG_STR, ARG_STR, ARG_STR }, .min_args = 1, .check = check_set_var,
+	  .args = { ARG_VAR, ARG_STR, ARG_STR, ARG_STR, ARG_STR }, .min_args = 1, .check = check_set_var,
 	  .conv = conv_set_var, .help = "sets a variable to the value, which goes on unchanged" },
-	{ .name = "unset-var", .in = SMP_ANY, .out = SMP_SAME, .args = { ARG_STR }, .min_args = 1,
+	{ .name = "unset-var", .in = SMP_ANY, .out = SMP_SAME, .args = { ARG_VAR }, .min_args = 1,
 	  .check = check_unset_var, .conv = conv_unset_var,
 	  .help = "unsets a variable; the value goes on unchanged" },
 };

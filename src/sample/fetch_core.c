@@ -275,6 +275,12 @@ static uint64_t next_random(void)
 	return r;
 }
 
+static int check_rand(struct arg *args, void **priv_out, struct arena *a, const char **err)
+{
+	*err = "the range is a number from 1 to 4294967295";
+	return arg_given(&args[0]) && (args[0].sint < 1 || args[0].sint > UINT32_MAX) ? -1 : 0;
+}
+
 static bool fetch_rand(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	uint64_t r = next_random() >> 32;
@@ -318,8 +324,8 @@ static bool fetch_uuid(const struct arg *args, struct smp_env *env, struct sampl
 
 static int check_var(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
-	*priv_out = (void *)var_name_parse(a, args[0].str, err);
-	return *priv_out ? 0 : -1;
+	*priv_out = args[0].ptr;
+	return 0;
 }
 
 static bool fetch_var(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
@@ -376,7 +382,7 @@ static const struct fetch_kw core_fetches[] = {
 	{ .name = "quic_enabled", .out = SMP_BOOL, .need = SMP_NEED_CONFIG, .fetch = fetch_false,
 	  .help = "whether QUIC is supported: false" },
 	{ .name = "rand", .out = SMP_SINT, .need = SMP_NEED_CONFIG, .args = { ARG_SINT },
-	  .fetch = fetch_rand, .help = "a random number below the range given, or of 32 bits" },
+	  .check = check_rand, .fetch = fetch_rand, .help = "a random number below the range given, or of 32 bits" },
 	{ .name = "str", .out = SMP_STR, .need = SMP_NEED_CONFIG, .args = { ARG_STR }, .min_args = 1,
 	  .fetch = fetch_str, .help = "the string given" },
 	{ .name = "thread", .out = SMP_SINT, .need = SMP_NEED_CONFIG, .fetch = fetch_thread,
@@ -388,7 +394,7 @@ static const struct fetch_kw core_fetches[] = {
 	{ .name = "uuid", .out = SMP_STR, .need = SMP_NEED_CONFIG, .args = { ARG_SINT },
 	  .check = check_uuid, .fetch = fetch_uuid,
 	  .help = "a random UUID, of version 4 unless 7 is given" },
-	{ .name = "var", .out = SMP_ANY, .need = SMP_NEED_CONFIG, .args = { ARG_STR, ARG_STR }, .min_args = 1,
+	{ .name = "var", .out = SMP_ANY, .need = SMP_NEED_CONFIG, .args = { ARG_VAR, ARG_STR }, .min_args = 1,
 	  .check = check_var, .fetch = fetch_var,
 	  .help = "a variable with the type it was set with, or the default given" },
 	{ .name = "wait_end", .out = SMP_BOOL, .need = SMP_NEED_INTERNAL, .fetch = fetch_wait_end,

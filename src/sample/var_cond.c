@@ -7,6 +7,8 @@
  */
 #include <lb/sample/vars.h>
 
+#include <limits.h>
+
 static const struct {
 	const char *name;
 	unsigned bit;
@@ -31,6 +33,26 @@ unsigned var_cond_by_name(struct slice name)
 		if (slice_eq(name, slice_of(conditions[i].name)))
 			return conditions[i].bit;
 	return 0;
+}
+
+const char *var_cond_unknown(struct arena *a, struct slice name)
+{
+	const char *best = NULL;
+	unsigned best_distance = UINT_MAX, distance;
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(conditions); i++)
+		if (str_is_near(name, slice_of(conditions[i].name), &distance) &&
+			distance < best_distance) {
+			best = conditions[i].name;
+			best_distance = distance;
+		}
+	if (best)
+		return arena_printf(a, "'" SLICE_FMT "' is not a condition; did you mean '%s'?",
+			SLICE_ARG(name), best);
+	return arena_printf(a,
+		"'" SLICE_FMT "' is not a condition, expected ifexists, ifnotexists, ifempty, "
+		"ifnotempty, ifset, ifnotset, ifgt or iflt",
+		SLICE_ARG(name));
 }
 
 /* Texts can be empty, other values are not. */

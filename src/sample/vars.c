@@ -24,6 +24,7 @@
 #include <lb/observe/counters.h>
 
 #include <ctype.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <xxhash.h>
 
@@ -141,6 +142,37 @@ static struct var_name *intern(struct slice text, enum var_scope scope)
 	return n;
 }
 
+/* The scope that was meant by what stands in front of the dot; NULL: none is near. */
+static const char *nearest_scope(struct slice text)
+{
+	const char *dot = memchr(text.ptr, '.', text.len), *best = NULL;
+	unsigned best_distance = UINT_MAX, distance;
+
+	for (int i = 0; dot && dot + 1 < text.ptr + text.len && i < VAR_N_SCOPES; i++) {
+		struct slice word = slice_make(text.ptr, (size_t)(dot - text.ptr));
+
+		if (str_is_near(word, slice_of(scope_names[i]), &distance) &&
+			distance < best_distance) {
+			best = scope_names[i];
+			best_distance = distance;
+		}
+	}
+	return best;
+}
+
+static const char *not_a_variable(struct arena *a, struct slice text)
+{
+	const char *near = nearest_scope(text), *dot = memchr(text.ptr, '.', text.len);
+
+	if (near)
+		return arena_printf(a, "'%.*s' is not a variable; did you mean '%s%.*s'?",
+			SLICE_ARG(text), near, (int)(text.ptr + text.len - dot), dot);
+	return arena_printf(a,
+		"'%.*s' is not a variable, expected a scope and a name such as txn.name; scopes "
+		"are proc, sess, txn, req, res and check",
+		SLICE_ARG(text));
+}
+
 const struct var_name *var_name_parse(struct arena *a, struct slice text, const char **err)
 {
 	const struct var_name *n;
@@ -148,11 +180,7 @@ const struct var_name *var_name_parse(struct arena *a, struct slice text, const 
 	int scope = parse_scope(text, &skip);
 
 	if (scope < 0) {
-		*err = arena_printf(a,
-			"'%.*s' is not a variable, expected a scope and a name such as txn.name; "
-			"scopes are "
-			"proc, sess, txn, req, res and check",
-			SLICE_ARG(text));
+		*err = not_a_variable(a, text);
 		return NULL;
 	}
 	for (size_t i = skip; i < text.len; i++) {
@@ -511,4 +539,25 @@ void vars_foreach(struct smp_env *env, enum var_scope scope,
 		value_read(&v->v, v->big ? v->big : v->text, &smp);
 		fn(v->name, &smp, arg);
 	}
+}
+
+/* The places in which a scope is there. */
+#define PLACES(first, last) ((2u << (last)) - (1u << (first)))
+
+static const uint32_t scope_places[VAR_N_SCOPES] = {
+	[VAR_PROC] = PLACES(SMP_W_FE_CONN, SMP_W_CLI),
+	[VAR_SESS] = PLACES(SMP_W_FE_CONN, SMP_W_LOG),
+	[VAR_TXN] = PLACES(SMP_W_FE_CONT, SMP_W_LOG),
+	[VAR_REQ] = PLACES(SMP_W_FE_CONT, SMP_W_SRV_SOURCE),
+	[VAR_RES] = PLACES(SMP_W_BE_RES_CONT, SMP_W_LOG),
+	[VAR_CHECK] = PLACES(SMP_W_BE_CHECK, SMP_W_BE_CHECK),
+};
+
+void var_warn_place(struct cfg_parser *p, const struct cfg_word *w, const struct var_name *n,
+	enum smp_where where)
+{
+	if (scope_places[n->scope] >> where & 1)
+		return;
+	cfg_warn(p, w, "this sets nothing: variables of '%s' do not exist in %s",
+		scope_names[n->scope], smp_where_name(where));
 }

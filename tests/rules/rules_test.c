@@ -31,8 +31,12 @@ static void refusals(void **state)
 			"'silent', got 'loud'" },
 		{ "http-request use-service nothing", "there is no service 'nothing'" },
 		{ "http-request set-var(txn.x,ifbig) int(1)",
-			"expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, "
-			"ifgt or iflt, got 'ifbig'" },
+			"'ifbig' is not a condition, expected ifexists, ifnotexists, ifempty, "
+			"ifnotempty, ifset, ifnotset, ifgt or iflt" },
+		{ "http-request set-var(txn.x,ifgtt) int(1)",
+			"'ifgtt' is not a condition; did you mean 'ifgt'?" },
+		{ "http-request set-var(tnx.x) int(1)",
+			"'tnx.x' is not a variable; did you mean 'txn.x'?" },
 		{ "http-request set-var-fmt(txn.x)",
 			"'http-request set-var-fmt' expects a log format" },
 		{ "http-request unset-var(txn.x,ifset)", "'unset-var' takes no conditions" },
@@ -61,6 +65,24 @@ static void unreachable(void **state)
 	assert_non_null(strstr(fix.diag.text.ptr, "t.cfg:2"));
 	load_ok("  http-request deny if { path /x }\n  http-request allow\n");
 	load_ok("  http-request set-header a b\n  http-request allow\n");
+}
+
+/* Each scope where it is, and one where it is not: told, but no reason not to start. */
+static void scopes_without_place(void **state)
+{
+	load_ok("  tcp-request connection set-var(sess.x) int(1)\n"
+		"  http-request set-var(req.x) int(1)\n  http-response set-var(res.x) int(1)\n"
+		"  http-after-response set-var(txn.x) int(1)\n");
+	assert_int_equal(load("  http-request set-var(res.x) int(1)\n"), 0);
+	assert_non_null(strstr(fix.diag.text.ptr,
+		"t.cfg:2:16: warning: in rules: this sets nothing: variables of 'res' do not exist "
+		"in 'http-request' rules"));
+	assert_int_equal(load("  tcp-request connection unset-var(txn.x)\n"
+			      "  http-response set-var-fmt(req.x) a\n"
+			      "  http-request set-var(check.x) int(1)\n"
+			      "  http-request set-var(txn.x) int(1),set-var(res.y)\n"),
+		0);
+	assert_int_equal(fix.diag.n_warnings, 4);
 }
 
 static void verdicts(void **state)
@@ -264,6 +286,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refusals),
 		cmocka_unit_test(unreachable),
+		cmocka_unit_test(scopes_without_place),
 		cmocka_unit_test(verdicts),
 		cmocka_unit_test(order),
 		cmocka_unit_test(prepending),

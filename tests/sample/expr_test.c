@@ -111,11 +111,31 @@ static const struct refusal {
 		"  expr str(a),sha2(123)\n"
 		"                   ^~~\n" },
 	{ "  expr var(foo.bar)",
-		"t.cfg:2:12: error: in samples: fetch 'var': 'foo.bar' is not a variable, expected a scope and a name such as txn.name; scopes are proc, sess, txn, req, res and check\n"
+		"t.cfg:2:12: error: in samples: 'foo.bar' is not a variable, expected a scope and a name such as txn.name; scopes are proc, sess, txn, req, res and check\n"
 		"  expr var(foo.bar)\n"
 		"           ^~~~~~~\n" },
+	{ "  expr var(tnx.bar)",
+		"t.cfg:2:12: error: in samples: 'tnx.bar' is not a variable; did you mean 'txn.bar'?\n"
+		"  expr var(tnx.bar)\n"
+		"           ^~~~~~~\n" },
+	{ "  expr int(1),unset-var(req.)",
+		"t.cfg:2:25: error: in samples: 'req.' is not a variable, expected a scope and a name such as txn.name; scopes are proc, sess, txn, req, res and check\n"
+		"  expr int(1),unset-var(req.)\n"
+		"                        ^~~~\n" },
+	{ "  expr int(1),set-var(txn.x,ifempt)",
+		"t.cfg:2:23: error: in samples: converter 'set-var': 'ifempt' is not a condition; did you mean 'ifempty'?\n"
+		"  expr int(1),set-var(txn.x,ifempt)\n"
+		"                      ^~~~~~~~~~~~\n" },
+	{ "  expr rand(0)",
+		"t.cfg:2:13: error: in samples: fetch 'rand': the range is a number from 1 to 4294967295\n"
+		"  expr rand(0)\n"
+		"            ^\n" },
+	{ "  expr src_get_gpc0",
+		"t.cfg:2:8: error: in samples: the fetch 'src_get_gpc0' cannot be used: stick tables are not supported yet\n"
+		"  expr src_get_gpc0\n"
+		"       ^~~~~~~~~~~~\n" },
 	{ "  expr var(txn.a-b)",
-		"t.cfg:2:12: error: in samples: fetch 'var': '-' cannot be part of the variable name 'txn.a-b', only letters, digits, '.' and '_' can\n"
+		"t.cfg:2:12: error: in samples: '-' cannot be part of the variable name 'txn.a-b', only letters, digits, '.' and '_' can\n"
 		"  expr var(txn.a-b)\n"
 		"           ^~~~~~~\n" },
 	{ "  expr int(1),add(abc)",

@@ -38,6 +38,9 @@ void vars_init(struct vars *v);
 void vars_fini(struct vars *v);
 /* "txn.name"; NULL with *err set when the scope or name is bad. */
 const struct var_name *var_name_parse(struct arena *a, struct slice text, const char **err);
+/* Warns, at @w, when the variable's scope does not exist where it is to be set. */
+void var_warn_place(struct cfg_parser *p, const struct cfg_word *w, const struct var_name *n,
+	enum smp_where where);
 /* One that something has named already; NULL: none. Thread: control. */
 const struct var_name *var_name_find(struct slice text);
 /* Copies. false: there is nothing to keep it in (the scope is not there, its limit, no memory); the
@@ -49,8 +52,8 @@ enum var_scope var_name_scope(const struct var_name *n);
 struct slice var_name_text(const struct var_name *n); /* "txn.name" */
 /* VAR_IF_* by its name ("ifexists"); 0: there is none of that name. */
 unsigned var_cond_by_name(struct slice name);
-/* "ifexists, ifnotexists, ...": for messages */
-#define VAR_COND_NAMES "ifexists, ifnotexists, ifempty, ifnotempty, ifset, ifnotset, ifgt or iflt"
+/* "'x' is not a condition...", for both forms of set-var; in @a. */
+const char *var_cond_unknown(struct arena *a, struct slice name);
 /* Do all of @conds hold for giving the variable the value @new? */
 bool var_conds_hold(
 	unsigned conds, struct smp_env *env, const struct var_name *n, const struct sample *new);
