@@ -19,6 +19,7 @@
 #include <lb/core/tune.h>
 #include <lb/http/msg.h>
 #include <lb/observe/counters.h>
+#include <lb/proxy/config.h>
 #include <lb/sample/acl.h>
 #include <lb/sample/logformat.h>
 #include <lb/sample/vars.h>
@@ -29,6 +30,8 @@
 #define MAX_WORDS 64
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static struct config *config; /* has nothing that a name could stand for */
 
 static int open_nothing(const char *path)
 {
@@ -47,6 +50,8 @@ static void start(void)
 	if (threads_init(1) != 0 || process_counters_init() != 0)
 		abort();
 	cfg_open_file = open_nothing;
+	config = config_new();
+	LB_ASSERT(config);
 }
 
 struct world {
@@ -67,6 +72,7 @@ static void world_init(struct world *w, char *text, size_t len)
 	arena_init(&w->arena, 8192);
 	w->p.arena = &w->arena;
 	w->p.diag = &w->diag;
+	w->p.config = config;
 	w->p.line = &w->line;
 	w->file.name = "fuzz";
 	list_init(&w->file.lines);
@@ -126,7 +132,7 @@ static void try_expr(struct world *w, struct slice text, enum smp_where where)
 {
 	struct expr *e = expr_parse(&w->p, &w->words[0], 0, text, where, NULL);
 
-	if (e)
+	if (e && exprs_resolve(&w->p) == 0)
 		eval_all(e, &w->env);
 	if (!e && !w->diag.n_errors)
 		abort();
@@ -149,6 +155,8 @@ static void try_bytes(struct world *w, char *text, size_t len, bool is_response)
 	e = memchr(text, 0, n) ? NULL
 			       : expr_parse(&w->p, &w->words[0], 0, slice_make(text, n),
 					 is_response ? SMP_W_BE_RES_CONT : SMP_W_FE_CONT, NULL);
+	if (e && exprs_resolve(&w->p) != 0)
+		e = NULL;
 	for (int i = 0; e && i < 2; i++) {
 		w->env.is_final = i;
 		eval_all(e, &w->env);
@@ -160,7 +168,7 @@ static void try_format(struct world *w, unsigned flags)
 {
 	struct logformat *lf = logformat_parse(&w->p, &w->words[0], flags, SMP_W_LOG);
 
-	if (lf)
+	if (lf && exprs_resolve(&w->p) == 0)
 		logformat_scratch(lf, &w->env, 4096);
 	if (!lf && !w->diag.n_errors)
 		abort();
@@ -185,7 +193,8 @@ static void try_cond(struct world *w, char *text, size_t len)
 		i = end + 1;
 	}
 	w->line.n_words = n;
-	if (acl_cond_parse(&w->p, &w->acls, &args, SMP_W_FE_HTTP_REQ, &cond) == 0)
+	if (acl_cond_parse(&w->p, &w->acls, &args, SMP_W_FE_HTTP_REQ, &cond) == 0 &&
+		exprs_resolve(&w->p) == 0)
 		acl_cond_eval(cond, &w->env);
 	else if (!w->diag.n_errors)
 		abort();

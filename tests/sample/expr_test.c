@@ -123,9 +123,9 @@ static const struct refusal {
 		"  expr int(1),unset-var(req.)\n"
 		"                        ^~~~\n" },
 	{ "  expr int(1),set-var(txn.x,ifempt)",
-		"t.cfg:2:23: error: in samples: converter 'set-var': 'ifempt' is not a condition; did you mean 'ifempty'?\n"
+		"t.cfg:2:29: error: in samples: converter 'set-var': 'ifempt' is not a condition; did you mean 'ifempty'?\n"
 		"  expr int(1),set-var(txn.x,ifempt)\n"
-		"                      ^~~~~~~~~~~~\n" },
+		"                            ^~~~~~\n" },
 	{ "  expr rand(0)",
 		"t.cfg:2:13: error: in samples: fetch 'rand': the range is a number from 1 to 4294967295\n"
 		"  expr rand(0)\n"
