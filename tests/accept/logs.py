@@ -657,6 +657,7 @@ backend out
     with socket.create_connection(("127.0.0.1", ports["lines"]), 20) as c:
         c.sendall(b"5 <13>x\n7\n")
         assert targets["lines"].lines(2) == ["5 <13>x", "7"]
+    wait_for(lambda: "<5>7" in lb.ask("show events all"), "the last line is in the ring")
     lines = lb.ask("show events all").split("\n")
     assert lines[0] == "<5>x" and lines[-4:] == ["<5>5 <13>x", "<5>7", "", ""], lines
     with socket.create_connection(("127.0.0.1", ports["slow"]), 20) as c:
