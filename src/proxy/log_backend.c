@@ -17,7 +17,7 @@
 
 static bool send_datagram(const struct server *s, struct iovec *iov, int n)
 {
-	struct srv_addr *sa = rcu_dereference(s->addr);
+	struct srv_addr *sa = atomic_load_explicit(&s->addr, memory_order_acquire);
 	struct sockaddr_storage ss;
 	socklen_t len = sa ? addr_to_sockaddr(&sa->addr, &ss) : 0;
 
@@ -37,7 +37,7 @@ static void count_line(struct server *s, const struct iovec *iov, int n)
 static bool send_line(const void *backend, struct slice text, struct iovec *iov, int n)
 {
 	const struct proxy *px = backend;
-	struct server_set *set = rcu_dereference(px->rt->set);
+	struct server_set *set = atomic_load_explicit(&px->rt->set, memory_order_acquire);
 	struct smp_env env = {
 		.config = px->config, .px = px, .be = px, .log_text = text, .is_final = true
 	};
@@ -47,12 +47,12 @@ static bool send_line(const void *backend, struct slice text, struct iovec *iov,
 	if (!set || !set->n)
 		return false;
 	/* the set may be of a later generation: its own settings go with it */
-	s = set->algo->pick(set, atomic_load_explicit(&px->rt->balance, memory_order_acquire),
-		&env, NULL);
+	s = set->algo->pick(
+		set, atomic_load_explicit(&px->rt->balance, memory_order_acquire), &env, NULL);
 	if (!s)
 		return false;
 	count_line(s, iov, n);
-	stream = rcu_dereference(s->log_stream);
+	stream = atomic_load_explicit(&s->log_stream, memory_order_acquire);
 	if (!stream)
 		return send_datagram(s, iov, n);
 	log_stream_write(stream, iov, n - 1); /* frames have ends of their own */
@@ -134,7 +134,7 @@ int log_backend_check(struct cfg_parser *p, const struct proxy *px)
 static bool address_of(void *arg, struct log_stream_addr *out)
 {
 	const struct server *s = arg;
-	struct srv_addr *sa = rcu_dereference(s->addr);
+	struct srv_addr *sa = atomic_load_explicit(&s->addr, memory_order_acquire);
 
 	out->len = sa ? addr_to_sockaddr(&sa->addr, &out->ss) : 0;
 	return out->len != 0;
