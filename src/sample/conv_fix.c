@@ -149,16 +149,20 @@ static enum verdict validate(struct slice message)
 
 /* --- converters --- */
 
+/* What was found, or found to be wrong, stays so whatever follows. */
+static bool set_finality(struct sample *smp, enum verdict r)
+{
+	smp->flags &= (uint8_t)~SMP_F_MAY_CHANGE;
+	smp->flags |= r == NEEDS_MORE ? SMP_F_MAY_CHANGE : 0;
+	return r != NEEDS_MORE;
+}
+
 CONV(fix_is_valid)
 {
 	enum verdict r = validate(smp->str);
 
-	if (r == NEEDS_MORE) {
-		smp->flags |= SMP_F_MAY_CHANGE;
-		return false;
-	}
 	smp_set_bool(smp, r == VALID);
-	return true;
+	return set_finality(smp, r);
 }
 
 /* Looks at fields only, not at the message: that is fix_is_valid's business. */
@@ -171,13 +175,14 @@ CONV(fix_tag_value)
 	while ((r = read_field(&s, &f)) == VALID) {
 		if (f.tag == (uint64_t)args[0].sint) {
 			smp_set_str(smp, SMP_BIN, f.value);
-			return true;
+			return set_finality(smp, VALID);
 		}
-		if (f.tag == CHECK_SUM)
-			return false;
+		if (f.tag == CHECK_SUM) {
+			r = INVALID;
+			break;
+		}
 	}
-	if (r == NEEDS_MORE)
-		smp->flags |= SMP_F_MAY_CHANGE;
+	set_finality(smp, r);
 	return false;
 }
 

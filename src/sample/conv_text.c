@@ -100,8 +100,8 @@ CONV(json)
 		used = 1;
 		if (mode & JSON_UTF8)
 			r = utf8_read(p, len, &code, &used);
-		if (code > 0xffff || (r == UTF8_OVERLONG && !(mode & JSON_OVERLONG)))
-			r = UTF8_BAD; /* an escape has four digits */
+		if (code >= 0xfffe || (r == UTF8_OVERLONG && !(mode & JSON_OVERLONG)))
+			r = UTF8_BAD; /* no character, or more than four digits */
 		if (r != UTF8_BAD)
 			to = put_json(to, code);
 		else if (!(mode & JSON_DROPS))

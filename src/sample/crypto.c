@@ -24,6 +24,35 @@ static void cipher_free(void *obj)
 	EVP_CIPHER_free(obj);
 }
 
+struct nearest {
+	struct slice wanted;
+	const char *name; /* NULL: none is near */
+	unsigned distance;
+};
+
+static void see_name(const EVP_MD *md, const char *from, const char *to, void *arg)
+{
+	struct nearest *n = arg;
+	unsigned distance;
+
+	if (!from || !str_is_near(n->wanted, slice_of(from), &distance) || distance >= n->distance)
+		return;
+	n->name = from;
+	n->distance = distance;
+}
+
+static const char *unknown_md(struct arena *a, const char *name)
+{
+	struct nearest n = { slice_of(name), NULL, UINT32_MAX };
+
+	EVP_MD_do_all_sorted(see_name, &n);
+	if (n.name)
+		return arena_printf(a,
+			"'%s' is not a digest that OpenSSL knows; did you mean '%s'?", name,
+			n.name);
+	return arena_printf(a, "'%s' is not a digest that OpenSSL knows, such as sha256", name);
+}
+
 /* Names of old ("RSA-SHA256") lead to digests too. */
 const EVP_MD *crypto_md(struct arena *a, const char *name, const char **err)
 {
@@ -39,8 +68,7 @@ const EVP_MD *crypto_md(struct arena *a, const char *name, const char **err)
 	if (known)
 		*err = arena_printf(a, "this OpenSSL does not offer the digest '%s'", name);
 	else
-		*err = arena_printf(
-			a, "'%s' is not a digest that OpenSSL knows, such as sha256", name);
+		*err = unknown_md(a, name);
 	return NULL;
 }
 

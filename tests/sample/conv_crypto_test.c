@@ -264,7 +264,9 @@ static void not_supported(void **state)
 static void refusals(void **state)
 {
 	static const struct crypto_case cases[] = {
-		{ "digest(sha257)", "'sha257' is not a digest that OpenSSL knows, such as sha256" },
+		{ "digest(sha265)",
+			"'sha265' is not a digest that OpenSSL knows; did you mean 'sha256'?" },
+		{ "digest(crc)", "'crc' is not a digest that OpenSSL knows, such as sha256" },
 		{ "sha2(100)", "expected 224, 256, 384 or 512 bits, got '100'" },
 		{ "hmac(sha256,!)", "the key is neither base64 nor a variable" },
 		{ "hmac(shake128,AAAA)", "the digest 'shake128' cannot be used so" },

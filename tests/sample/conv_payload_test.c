@@ -599,6 +599,7 @@ static bool fetch_payload(
 {
 	smp->type = SMP_BIN;
 	smp->str = slice_make(payload, payload_len);
+	smp->flags |= SMP_F_MAY_CHANGE; /* as req.payload(0,0) does while a client may send more */
 	return true;
 }
 
@@ -642,6 +643,17 @@ static void check_prefixes(const void *bytes, size_t len)
 	assert_false(smp.flags & SMP_F_MAY_CHANGE);
 }
 
+/* What is wrong stays wrong: nobody waits for more. */
+static void check_wrong(const void *bytes, size_t len)
+{
+	struct sample smp;
+
+	set_payload(bytes, len);
+	assert_true(eval_payload(&smp));
+	assert_int_equal(smp.sint, 0);
+	assert_false(smp.flags & SMP_F_MAY_CHANGE);
+}
+
 static void truncated(void **state)
 {
 	static const char connect[] = "\x10\x1a\x00\x04MQTT\x05\xc2\x00\x3c\x03\x21\x00\x14"
@@ -650,8 +662,12 @@ static void truncated(void **state)
 
 	load_ok("expr given,mqtt_is_valid");
 	check_prefixes(connect, sizeof(connect) - 1);
+	check_wrong("\xc0", 1);
+	check_wrong("\x10\xff\xff\xff\xff", 5);
 	load_ok("expr given,fix_is_valid");
 	check_prefixes(order, sizeof(order) - 1);
+	check_wrong("8=G", 3);
+	check_wrong("8=FIX.4.2\0019=5\00149=A\001", 19);
 }
 
 /* Bytes, of which a 0 does not end a text. */

@@ -284,6 +284,13 @@ static void encodings(void **state)
 		{ "bin(c328),json(utf8s)", "(" },
 		{ "bin(c328),json(ascii)", "\\u00c3(" },
 		{ "bin(c3),json(utf8s)", "" },
+		{ "bin(efbfbf61),json(utf8s)", "a" },
+		{ "bin(efbfbe61),json(utf8p)", "<none>" },
+		{ "bin(efbfbd61),json(utf8)", "\\ufffda" },
+		{ "bin(c0af),json(utf8p)", "\\/" },
+		{ "bin(e08080),json(utf8ps)", "\\u0000" },
+		{ "bin(ff),json(utf8ps)", "" },
+		{ "bin(ff),json", "\\u00ff" },
 		{ "bin(c080),json(utf8s)", "" },
 		{ "bin(eda080),json(utf8p)", "<none>" },
 		{ "bin(f09f9880),json(utf8s)", "" },
@@ -408,11 +415,11 @@ static void refusals(void **state)
 						"'be2dec': a chunk is 1 to 8 bytes\n"
 						"  expr str(a),be2dec(:,99)\n"
 						"                       ^~\n" },
-		{ "  expr 'str(a),field(1,\"\",2)'",
-			"t.cfg:2:24: error: in samples: converter 'field': the delimiters cannot be "
-			"empty\n"
-			"  expr 'str(a),field(1,\"\",2)'\n"
-			"                       ^~\n" },
+		{ "  expr 'str(a),field(1,\"\",2)'", "t.cfg:2:24: error: in samples: converter "
+						     "'field': the delimiters cannot be "
+						     "empty\n"
+						     "  expr 'str(a),field(1,\"\",2)'\n"
+						     "                       ^~\n" },
 		{ "  expr str(a),word(1,_,-12)",
 			"t.cfg:2:24: error: in samples: converter 'word': the count cannot be "
 			"negative\n"
