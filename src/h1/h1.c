@@ -535,7 +535,6 @@ static void h1_drain(struct conn *conn)
 		task_wake(this_loop(), &c->task);
 }
 
-/* What is malformed ends the connection: there is one at most. */
 static bool h1_fact(const struct conn *conn, enum mux_fact fact, int64_t *out)
 {
 	const struct h1c *c = conn->mux_ctx;
@@ -544,7 +543,7 @@ static bool h1_fact(const struct conn *conn, enum mux_fact fact, int64_t *out)
 	switch (fact) {
 	case MUX_FACT_STREAMS: *out = s != NULL; break;
 	case MUX_FACT_STREAMS_MAX: *out = 1; break;
-	case MUX_FACT_GLITCHES: *out = s && (s->ep.flags & EP_F_BAD_MSG); break;
+	case MUX_FACT_GLITCHES: *out = conn->n_glitches; break;
 	default: return false;
 	}
 	return true;

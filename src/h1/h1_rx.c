@@ -130,8 +130,14 @@ static unsigned parse_flags(const struct h1s *s)
 	return flags;
 }
 
+static void note_glitches(struct conn *c, unsigned n)
+{
+	c->n_glitches = (uint16_t)LB_MIN(c->n_glitches + n, (unsigned)UINT16_MAX);
+}
+
 static enum h1_result bad(struct h1s *s, uint16_t status)
 {
+	note_glitches(s->c->conn, 1);
 	s->rx = RX_BAD;
 	s->keep = false;
 	s->ep.flags |= EP_F_BAD_MSG;
@@ -304,6 +310,8 @@ static enum h1_result head_done(struct h1s *s)
 	h1_rx_consume(s->c, s->parser.pos);
 	s->ep.flags |= EP_F_HEAD;
 	s->ep.msg = m;
+	if (LB_UNLIKELY(s->parser.glitches))
+		note_glitches(s->c->conn, s->parser.glitches);
 	if (is_interim(m)) {
 		if (++s->n_interim > H1_INTERIM_MAX)
 			return bad(s, 502);

@@ -19,7 +19,6 @@ static int check_set_var(struct arg *args, void **priv_out, struct arena *a, con
 	if (!sv)
 		return -1;
 	sv->name = args[0].ptr;
-	var_warn_place(sample_checking->p, sample_checking->word, sv->name, sample_checking->where);
 	for (unsigned i = 0; i < MAX_CONDS && arg_given(&args[i + 1]); i++) {
 		unsigned bit = var_cond_by_name(args[i + 1].str);
 
@@ -29,6 +28,7 @@ static int check_set_var(struct arg *args, void **priv_out, struct arena *a, con
 		}
 		sv->conds |= bit;
 	}
+	var_warn_place(sample_checking->p, sample_checking->word, sv->name, sample_checking->where);
 	*priv_out = sv;
 	return 0;
 }

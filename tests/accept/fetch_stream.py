@@ -103,10 +103,14 @@ frontend nobody
             assert 1 <= int(got["calls"]) < 20, got
             assert re.fullmatch(r"ep=h1 flags=0x[0-9a-f]+ in=\d+ out=\d+ xprt=RAW\|conn=\d+ requests=%d err=NONE( reused)?" % (n - 1),
                                 got["dbg"]), got
+        for n in (1, 2):  # put up with, and counted
+            assert c.get("/", "Content-Length: 0\r\nContent-Length: 0\r\n")[0] == 200
+            got = said()
+            assert (got["fc"], got["bc"]) == ("1/1/%d/NONE" % n, "1/1/0/NONE"), got
         c.send("GET / HTTP/1.1\r\nno field\r\n\r\n")
         assert c.head()[0] == 400
     got = said()
-    assert got["fc"] == "1/1/1/NONE" and got["fs"] == "4" and got["bs"] == "-", got
+    assert got["fc"] == "1/1/3/NONE" and got["fs"] == "6" and got["bs"] == "-", got
     assert got["events"] == "fs:malformed,strm:PR", got
     with Http(port) as c:
         c.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nabc")

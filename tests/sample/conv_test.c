@@ -445,12 +445,12 @@ static void refusals(void **state)
 						  "ms or us, got 'h'\n"
 						  "  expr int(1),http_date(0,h)\n"
 						  "                          ^\n" },
-		{ "  expr str(a),set-var(txn.a,ifnot)",
-			"t.cfg:2:29: error: in samples: converter 'set-var': 'ifnot' is not a "
+		{ "  expr str(a),set-var(txn.a,nope)",
+			"t.cfg:2:29: error: in samples: converter 'set-var': 'nope' is not a "
 			"condition, expected ifexists, ifnotexists, ifempty, ifnotempty, ifset, "
 			"ifnotset, ifgt or iflt\n"
-			"  expr str(a),set-var(txn.a,ifnot)\n"
-			"                            ^~~~~\n" },
+			"  expr str(a),set-var(txn.a,nope)\n"
+			"                            ^~~~\n" },
 		{ "  expr str(a),hmac(sha256,!!)", "t.cfg:2:27: error: in samples: converter "
 						   "'hmac': the key is neither base64 "
 						   "nor a variable\n"

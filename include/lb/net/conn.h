@@ -93,6 +93,7 @@ struct conn {
 	bool has_lingered : 1; /* nolinger was set: close resets */
 	bool is_transparent : 1;
 	bool was_stolen : 1;  /* taken over from another worker: freed after a grace period */
+	uint16_t n_glitches;  /* malformed messages and oddities of the peer, as muxes count */
 	struct addr src, dst; /* dst of accepted ones is filled on demand: conn_get_dst() */
 	struct pp2_info *pp2; /* PROXY v2 TLVs received; NULL */
 	struct saved_syn *saved_syn; /* owned, of fc_saved_syn; NULL: nobody has asked */
