@@ -53,13 +53,30 @@ static struct pat_gen *gen_find(const struct arena *a)
 	return NULL;
 }
 
-static struct pat_use *use_find(struct pat_gen *g, const char *name)
+/* With 'default-path' the same name may mean several files. */
+static bool is_called(const struct pat_ref *ref, const char *name, const char *path)
+{
+	return *name && strcmp(ref->name, name) == 0 && strcmp(ref->path, path) == 0;
+}
+
+static struct pat_use *use_find(struct pat_gen *g, const char *name, const char *path)
 {
 	struct pat_use *u;
 
 	list_for_each(u, &g->uses, node)
-		if (*name && strcmp(u->ref->name, name) == 0)
+		if (is_called(u->ref, name, path))
 			return u;
+	return NULL;
+}
+
+/* The one in force, NULL: none. */
+static struct pat_ref *living(const char *name, const char *path)
+{
+	struct pat_ref *ref;
+
+	list_for_each(ref, &pat_refs, node)
+		if (ref->is_in_force && is_called(ref, name, path))
+			return ref;
 	return NULL;
 }
 
@@ -209,7 +226,7 @@ static void keep_numbers(struct pat_gen *g)
 	struct pat_use *u;
 
 	list_for_each(u, &g->uses, node) {
-		struct pat_ref *old = pat_ref_by_name(slice_of(u->ref->name));
+		struct pat_ref *old = living(u->ref->name, u->ref->path);
 
 		if (u->has_id || !old || id_is_taken(g, old->id))
 			continue;
@@ -302,8 +319,9 @@ struct file_load {
 	struct cfg_parser *p;
 	const struct cfg_word *w; /* the name, where it stands */
 	const struct pat_spec *spec;
-	const char *name, *path;
-	struct arena tmp; /* the text while it is needed */
+	const char *name, *path; /* path: NULL for what is in no file */
+	const char *where;       /* the path from where the file is looked for; "" */
+	struct arena tmp;        /* the text while it is needed */
 	struct slice text;
 };
 
@@ -409,7 +427,7 @@ static struct pat_seg *seg_of_text(struct slice text, bool is_map)
 /* A list of what the file says; nobody uses it yet. */
 static struct pat_ref *ref_of_text(const struct file_load *fl)
 {
-	struct pat_ref *ref = pat_ref_new(fl->name, fl->spec->is_map);
+	struct pat_ref *ref = pat_ref_new(fl->name, fl->where, fl->spec->is_map);
 	struct pat_seg *seg = ref ? seg_of_text(fl->text, fl->spec->is_map) : NULL;
 
 	if (seg && seg->n) {
@@ -439,8 +457,8 @@ static struct pat_ref *ref_of_text(const struct file_load *fl)
 /* The list of this name, living or new, as a use of this load. */
 static struct pat_use *use_of(struct pat_gen *g, const struct file_load *fl)
 {
-	struct pat_ref *ref = pat_ref_by_name(slice_of(fl->name));
-	struct pat_use *u = use_find(g, fl->name);
+	struct pat_ref *ref = living(fl->name, fl->where);
+	struct pat_use *u = use_find(g, fl->name, fl->where);
 	uint64_t hash[2];
 
 	if (u)
@@ -562,10 +580,13 @@ struct pat_view *pat_load_file(
 		sp.kind.flags &= ~(unsigned)PAT_F_DNS;
 	fl.name = strncmp(w->str, "file@", 5) == 0 ? w->str + 5 : w->str;
 	fl.path = path_of(fl.name);
+	fl.where = fl.path ? cfg_path(p, fl.path) : "";
 	if (fl.path && !*fl.path)
 		cfg_error(p, w, "the name of a file is missing");
 	else if (!fl.path && !w->str[5])
 		cfg_error(p, w, "'virt@' needs a name");
+	else if (!fl.where)
+		out_of_memory(p);
 	else if (g) {
 		arena_init(&fl.tmp, 65536);
 		v = load_view(g, &fl);
@@ -593,7 +614,7 @@ static int take_id(
 static struct pat_ref *inline_new(
 	struct cfg_parser *p, const struct pat_kind *kind, struct pat_list *list)
 {
-	struct pat_ref *ref = pat_ref_new("", false);
+	struct pat_ref *ref = pat_ref_new("", "", false);
 	struct pat_view *v = ref ? view_new(ref, kind) : NULL;
 	struct pat_set *set = v ? calloc(1, sizeof(*set) + sizeof(set->lv[0])) : NULL;
 
@@ -656,7 +677,9 @@ struct pat_target *pat_target_new(
 		return NULL;
 	if (t)
 		t->name = arena_strndup(p->arena, w->str + off, len);
-	if (!t || !t->name) {
+	if (t && t->name)
+		t->path = path_of(t->name) ? cfg_path(p, path_of(t->name)) : "";
+	if (!t || !t->path) {
 		out_of_memory(p);
 		return NULL;
 	}
@@ -685,8 +708,10 @@ static int resolve_target(struct cfg_parser *p, struct pat_target *t)
 {
 	const char *name = strncmp(t->name, "file@", 5) == 0 ? t->name + 5 : t->name;
 	struct pat_gen *g = gen_find(p->arena);
-	struct pat_use *u = g ? use_find(g, name) : NULL;
+	struct pat_use *u = g ? use_find(g, name, t->path) : NULL;
 
+	if ((!u || !u->n_views) && p->diag && p->diag->n_errors)
+		return -1; /* what uses it may be what is wrong */
 	if (!u || !u->n_views)
 		return cfg_error_line(p, t->line, t->word,
 			"no ACL and no map uses '%s', so nothing would see the change", t->name);

@@ -220,14 +220,17 @@ void pat_unpin(struct pat_ref *ref)
 
 /* --- lists --- */
 
-struct pat_ref *pat_ref_new(const char *name, bool is_map)
+struct pat_ref *pat_ref_new(const char *name, const char *path, bool is_map)
 {
 	struct pat_ref *ref = calloc(1, sizeof(*ref));
 
 	if (!ref)
 		return NULL;
 	ref->name = strdup(name);
-	if (!ref->name) {
+	ref->path = strdup(path);
+	if (!ref->name || !ref->path) {
+		free(ref->name);
+		free(ref->path);
 		free(ref);
 		return NULL;
 	}
@@ -322,6 +325,7 @@ static void ref_free(struct pat_ref *ref)
 	ref->magic = 0;
 	free(ref->segs);
 	free(ref->name);
+	free(ref->path);
 	free(ref->desc);
 	free(ref);
 }

@@ -69,7 +69,7 @@ void pat_pin(struct pat_ref *ref);
 void pat_unpin(struct pat_ref *ref);
 
 /* pat_ref.c */
-struct pat_ref *pat_ref_new(const char *name, bool is_map);
+struct pat_ref *pat_ref_new(const char *name, const char *path, bool is_map);
 /* Of words in an arena that is about to go: gives all of it back now. */
 void pat_ref_end(struct pat_ref *ref);
 struct pat_seg *seg_new(uint32_t n);

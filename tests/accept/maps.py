@@ -96,6 +96,27 @@ def over_reloads():
     lb.finish()
 
 
+def same_name_elsewhere():
+    """With default-path one name means a file beside each configuration file: two lists."""
+    ports, args = [free_port(), free_port()], []
+    for i, port in enumerate(ports):
+        where = folder()
+        put(os.path.join(where, "m.map"), "/a from%d\n" % i)
+        put(os.path.join(where, "c.cfg"), (FRONTEND % port).replace("frontend f", "frontend f%d" % i) +
+            '  http-request set-map(m.map) /b "by %d"\n' % i +
+            '  http-request return status 200 hdr m "%[path,map(m.map,none)]"\n')
+        args += ["-f", os.path.join(where, "c.cfg")]
+    lb = Lb(DEFAULTS, extra_global="  default-path config\n", args=args)
+    for _ in range(2):
+        for i, port in enumerate(ports):
+            assert get(port, "/a")[1]["m"] == "from%d" % i
+            assert get(port, "/b")[1]["m"] == "by %d" % i
+        numbers = re.findall(r"^\d+", lb.ask("show map"), re.M)
+        assert numbers == ["0", "1"], numbers
+        reload(lb)
+    lb.finish()
+
+
 def mistakes():
     """What is wrong with a list is told with its file and line, or at the very word."""
     port = free_port()
@@ -286,5 +307,5 @@ def rules_of_many():
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (over_reloads, mistakes, levels, replaced_under_load, two_writers, dump_amid_changes,
+    main({f.__name__: f for f in (over_reloads, same_name_elsewhere, mistakes, levels, replaced_under_load, two_writers, dump_amid_changes,
                                   rules_of_many)})

@@ -24,6 +24,7 @@ struct pat_ref { /* control thread, but for where said otherwise */
 	uint32_t magic;
 	struct list node; /* all that live */
 	char *name;       /* [const] of the file, or virt@...; "" for words of a line; owned */
+	char *path;       /* [const] the file that the name means; "" if none; owned */
 	char *desc;       /* where it is used; owned */
 	uint32_t id;
 	bool is_in_force; /* the configuration in force uses it */
@@ -126,7 +127,7 @@ struct pat_target {
 	struct list node;
 	const struct cfg_line *line;
 	const struct cfg_word *word; /* the name */
-	const char *name;
+	const char *name, *path;
 	unsigned use; /* PAT_TARGET_* */
 	struct pat_ref *ref;
 	const struct pat_view *view; /* to see what is there; the best there is */
