@@ -68,7 +68,8 @@ def process():
 frontend fe
   bind 127.0.0.1:%d
   http-request set-var(proc.v) req.hdr(v) if { req.hdr(v) -m found }
-  http-request return status 200 hdr v "%%[var(proc.v)]" hdr len "%%[var(proc.v),length]"
+  http-request set-var(txn.v) var(proc.v)
+  http-request return status 200 hdr v "%%[var(txn.v)]" hdr len "%%[var(txn.v),length]"
 """ % port, nbthread=4)
     values = [c * n for c, n in zip("abcdefgh", (1, 7, 50, 300, 2, 1000, 64, 9))]
     stop, wrong = threading.Event(), []
