@@ -2,6 +2,8 @@
 /* Each index of patterns against a plain walk over the same patterns, with data made by chance. */
 #include "pattern_model.h"
 
+#include "../../src/sample/pattern_priv.h"
+
 #include <arpa/inet.h>
 
 #define N_PATTERNS 300
@@ -325,6 +327,45 @@ static void match_limits(void **state)
 	assert_int_equal(process_mine()->regex_limits, before + 1);
 }
 
+/* --- the hash table: however alike the keys are, no look-up walks far --- */
+
+static unsigned longest_run(const struct pat_list *pl)
+{
+	uint32_t n_slots = pl->hash.mask + 1;
+	unsigned run = 0, longest = 0;
+
+	for (uint32_t i = 0; i < 2 * n_slots; i++) { /* twice round: a run may cross the end */
+		run = pl->hash.slots[i % n_slots].idx == NO_ENTRY ? 0 : run + 1;
+		longest = LB_MAX(longest, run);
+	}
+	return longest;
+}
+
+static void short_chains(void **state)
+{
+	static const char *const forms[] = { "%u", "%08x", "/a/very/long/path/that/all/share/%u",
+		"%u.example.com", "\x01%u\x01", "%040u" };
+
+	for (size_t k = 0; k < LB_ARRAY_LEN(forms); k++) {
+		struct pat_list *pl;
+		const char *err;
+
+		load_ok("");
+		pl = pat_list_new(&fix.arena, PAT_STR, false);
+		assert_int_equal(pat_list_reserve(pl, 100000), 0);
+		for (unsigned i = 0; i < 100000; i++) {
+			char key[80];
+
+			snprintf(key, sizeof(key), forms[k], i << 12);
+			assert_int_equal(pat_list_add(pl, slice_of(key), SLICE_NULL, &err), 0);
+		}
+		assert_int_equal(pat_list_compile(pl, &err), 0);
+		/* three quarters full, 100 is common by chance; keys that meet would make thousands
+		 */
+		assert_in_range(longest_run(pl), 1, 1000);
+	}
+}
+
 int main(void)
 {
 	static const struct CMUnitTest tests[] = {
@@ -336,6 +377,7 @@ int main(void)
 		cmocka_unit_test(empty_lists),
 		cmocka_unit_test(regexes),
 		cmocka_unit_test(match_limits),
+		cmocka_unit_test(short_chains),
 	};
 
 	fix_start();
