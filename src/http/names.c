@@ -182,6 +182,14 @@ const char *http_reason(unsigned status)
 	case 508: return "Loop Detected";
 	case 510: return "Not Extended";
 	case 511: return "Network Authentication Required";
+	default: break;
+	}
+	switch (status / 100) {
+	case 1: return "Informational";
+	case 2: return "Success";
+	case 3: return "Redirection";
+	case 4: return "Client Error";
+	case 5: return "Server Error";
 	default: return "Other";
 	}
 }

@@ -78,11 +78,22 @@ static struct http_msg *new_head(struct stream *s)
 	return s->own_res;
 }
 
+/* In place of an answer that could not be made, or that rules could not pass. 0, or not. */
+static int make_500(struct stream *s, struct http_msg *res)
+{
+	release_applet(s);
+	STREAM_COUNT(s, eint);
+	http_msg_reset(res, true);
+	res->arena = &s->arena;
+	res->method = s->req ? s->req->method : METH_GET;
+	return http_reply_make(http_error_page(NULL, 500), &s->env, res, &s->reply_body);
+}
+
 static enum step send_head(struct stream *s, struct http_msg *res)
 {
 	if (res->flags & HTTP_MF_CONN_CLOSE || must_close(s))
 		s->client->flags |= EP_F_WANT_CLOSE;
-	if (stream_after_response(s, res) < 0)
+	if (stream_after_response(s, res) < 0 && make_500(s, res) != 0)
 		return give_up(s);
 	if (s->client->ops->send_head(s->client, res) < 0)
 		return give_up(s);
@@ -92,10 +103,13 @@ static enum step send_head(struct stream *s, struct http_msg *res)
 	return go(s, SP_REPLY);
 }
 
-enum step stream_answer(struct stream *s, const struct http_reply *r)
+/* @status: what it is for: the log and the counters tell it, where the page is a redirect, too; 0:
+ * what @r says. */
+static enum step answer_for(struct stream *s, const struct http_reply *r, uint16_t status)
 {
-	struct slice body = SLICE_NULL;
 	struct http_msg *res;
+	uint16_t made;
+	enum step st;
 	int e;
 
 	if (!s->is_http || s->head_sent)
@@ -104,26 +118,29 @@ enum step stream_answer(struct stream *s, const struct http_reply *r)
 	res = new_head(s);
 	if (!res)
 		return give_up(s);
-	e = http_reply_make(r, &s->env, res, &body);
+	e = http_reply_make(r, &s->env, res, &s->reply_body);
 	/* only now: the answer may quote the request's body and the server's response */
 	bufq_clear(&s->res_dir.q);
 	if (s->filters)
 		filters_clear(s, false);
 	swallow_request(s);
 	stream_release_server(s, EP_ABORT);
-	if (e < 0) {
-		STREAM_COUNT(s, eint);
-		http_msg_reset(res, true);
-		res->arena = &s->arena;
-		res->method = s->req ? s->req->method : METH_GET;
-		e = http_reply_make(http_error_page(NULL, 500), &s->env, res, &body);
-	}
+	made = res->status;
+	if (e < 0)
+		e = make_500(s, res);
 	if (e) {
 		s->status = r->status;
 		return give_up(s);
 	}
-	s->reply_body = body;
-	return send_head(s, res);
+	st = send_head(s, res);
+	if (status && s->status == made) /* neither rules nor a failure have made another of it */
+		s->status = status;
+	return st;
+}
+
+enum step stream_answer(struct stream *s, const struct http_reply *r)
+{
+	return answer_for(s, r, r->is_error_ref ? r->status : 0);
 }
 
 enum step stream_error(struct stream *s, uint16_t status, enum stream_end end, enum stream_fin fin)
@@ -135,7 +152,7 @@ enum step stream_error(struct stream *s, uint16_t status, enum stream_end end, e
 	/* Nobody is there to read it. */
 	if (s->client->flags & EP_F_ERROR)
 		return give_up(s);
-	return stream_answer(s, http_error_page_of(&s->env, status));
+	return answer_for(s, http_error_page_of(&s->env, status), status);
 }
 
 enum step stream_serve(struct stream *s, const struct service_kw *svc)

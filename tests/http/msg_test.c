@@ -62,7 +62,8 @@ static void reasons(void **state)
 {
 	assert_string_equal(http_reason(200), "OK");
 	assert_string_equal(http_reason(404), "Not Found");
-	assert_string_equal(http_reason(599), "Other");
+	assert_string_equal(http_reason(599), "Server Error");
+	assert_string_equal(http_reason(299), "Success");
 	assert_string_equal(http_reason(0), "Other");
 }
 

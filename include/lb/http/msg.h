@@ -207,6 +207,6 @@ struct slice http_host(const struct http_msg *m); /* Host, else the authority */
 
 enum http_method http_method_id(struct slice name);
 struct slice http_method_name(enum http_method m);
-const char *http_reason(unsigned status); /* "Not Found"; "Other" for unknown */
+const char *http_reason(unsigned status); /* "Not Found"; of unknown ones the class */
 
 #endif
