@@ -333,7 +333,9 @@ static uint32_t longest_prefix(const struct pat_list *pl, const struct text *s)
 
 	if (shared < lead.len || !t->n)
 		return NO_ENTRY;
-	at = t->n == 1 ? 0 : (uint32_t)behind(pl, s) - 1; /* of one string, all is shared */
+	if (t->n == 1) /* what all share is all of it */
+		return 0;
+	at = (uint32_t)behind(pl, s) - 1;
 	if (at == NO_ENTRY)
 		return at;
 	k = tree_text(pl, t->idx[at]);
