@@ -4,15 +4,11 @@
 
 #include "sample_priv.h"
 
-#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
-#include <openssl/params.h>
 #include <stdlib.h>
 
 /* --- algorithms --- */
-
-static EVP_MAC *hmac; /* [const] once an expression that needs it has been compiled */
 
 static void md_free(void *obj)
 {
@@ -59,12 +55,10 @@ const EVP_MD *crypto_md(struct arena *a, const char *name, const char **err)
 	const EVP_MD *known = EVP_get_digestbyname(name);
 	EVP_MD *md = EVP_MD_fetch(NULL, known ? EVP_MD_get0_name(known) : name, NULL);
 
-	if (!hmac)
-		hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
 	ERR_clear_error();
 	*err = "out of memory";
 	if (md)
-		return hmac && held_add(a, md_free, md) == 0 ? md : NULL;
+		return held_add(a, md_free, md) == 0 ? md : NULL;
 	if (known)
 		*err = arena_printf(a, "this OpenSSL does not offer the digest '%s'", name);
 	else
@@ -89,15 +83,12 @@ const EVP_CIPHER *crypto_cipher(struct arena *a, const char *name, const char **
 static __thread struct { /* [owner] each made by its first use */
 	EVP_MD_CTX *md;
 	EVP_CIPHER_CTX *cipher;
-	EVP_MAC_CTX *mac;
-	int mac_nid; /* the digest that mac was last used with; 0: none */
 } room;
 
 static void room_fini(struct thread *t)
 {
 	EVP_MD_CTX_free(room.md);
 	EVP_CIPHER_CTX_free(room.cipher);
-	EVP_MAC_CTX_free(room.mac);
 	memset(&room, 0, sizeof(room));
 }
 LB_REGISTER_THREAD_FINI(room_fini);
@@ -118,53 +109,70 @@ EVP_CIPHER_CTX *crypto_cipher_ctx(void)
 
 /* --- digests --- */
 
-unsigned crypto_digest(const EVP_MD *md, struct slice text, unsigned char *out)
+/* Of @first, which may be NULL, and @n parts behind it. */
+static unsigned digest(const EVP_MD *md, const struct slice *first, const struct slice *parts,
+	unsigned n, unsigned char *out)
 {
 	EVP_MD_CTX *ctx = crypto_md_ctx();
 	unsigned len = 0;
+	bool is_ok = ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1 &&
+		     (!first || EVP_DigestUpdate(ctx, first->ptr, first->len) == 1);
 
-	if (ctx && EVP_DigestInit_ex(ctx, md, NULL) == 1 &&
-		EVP_DigestUpdate(ctx, text.ptr, text.len) == 1 &&
-		EVP_DigestFinal_ex(ctx, out, &len) == 1)
+	for (unsigned i = 0; is_ok && i < n; i++)
+		is_ok = EVP_DigestUpdate(ctx, parts[i].ptr, parts[i].len) == 1;
+	if (is_ok && EVP_DigestFinal_ex(ctx, out, &len) == 1)
 		return len;
 	ERR_clear_error();
 	return 0;
 }
 
-/* The digest is told only when it is another one than last time: telling looks it up by name. */
-static bool mac_begin(const EVP_MD *md, struct slice key)
+unsigned crypto_digest(const EVP_MD *md, struct slice text, unsigned char *out)
 {
-	int nid = EVP_MD_get_type(md);
-	OSSL_PARAM digest[2] = {
-		OSSL_PARAM_construct_utf8_string(
-			OSSL_MAC_PARAM_DIGEST, (char *)EVP_MD_get0_name(md), 0),
-		OSSL_PARAM_construct_end(),
-	};
-	bool is_same = nid && nid == room.mac_nid;
+	return digest(md, NULL, &text, 1, out);
+}
 
-	if (!room.mac)
-		room.mac = EVP_MAC_CTX_new(hmac);
-	room.mac_nid = 0;
-	if (!room.mac || EVP_MAC_init(room.mac, (const unsigned char *)(key.len ? key.ptr : ""),
-				 key.len, is_same ? NULL : digest) != 1)
+#define MAX_BLOCK_LEN 200 /* the whole state of SHA-3 */
+
+static bool hmac_pad(const EVP_MD *md, struct slice key, unsigned char *pad, size_t *len)
+{
+	int block_len = EVP_MD_get_block_size(md);
+
+	if (block_len < EVP_MAX_MD_SIZE || block_len > MAX_BLOCK_LEN ||
+		EVP_MD_get_flags(md) & EVP_MD_FLAG_XOF)
 		return false;
-	room.mac_nid = nid;
+	*len = (size_t)block_len;
+	memset(pad, 0, *len);
+	if (key.len > *len)
+		return crypto_digest(md, key, pad) != 0;
+	if (key.len)
+		memcpy(pad, key.ptr, key.len);
 	return true;
 }
 
+static void xor_all(unsigned char *p, size_t len, unsigned char v)
+{
+	for (size_t i = 0; i < len; i++)
+		p[i] ^= v;
+}
+
+/* RFC 2104. OpenSSL's own takes memory five times for each code, and finds the digest by name,
+ * behind its locks; this takes two digests. */
 unsigned crypto_hmac(const EVP_MD *md, struct slice key, const struct slice *parts, unsigned n,
 	unsigned char *out)
 {
-	bool is_ok = mac_begin(md, key);
-	size_t len = 0;
+	unsigned char pad[MAX_BLOCK_LEN], inner[EVP_MAX_MD_SIZE];
+	struct slice first = { (const char *)pad, 0 }, second = { (const char *)inner, 0 };
+	unsigned len = 0;
 
-	for (unsigned i = 0; is_ok && i < n; i++)
-		is_ok = EVP_MAC_update(
-				room.mac, (const unsigned char *)parts[i].ptr, parts[i].len) == 1;
-	if (is_ok && EVP_MAC_final(room.mac, out, &len, EVP_MAX_MD_SIZE) == 1)
-		return (unsigned)len;
-	ERR_clear_error();
-	return 0;
+	if (hmac_pad(md, key, pad, &first.len)) {
+		xor_all(pad, first.len, 0x36);
+		second.len = digest(md, &first, parts, n, inner);
+		xor_all(pad, first.len, 0x36 ^ 0x5c);
+		if (second.len)
+			len = digest(md, &first, &second, 1, out);
+	}
+	OPENSSL_cleanse(pad, sizeof(pad));
+	return len;
 }
 
 /* --- ciphers --- */
@@ -191,6 +199,7 @@ EVP_CIPHER_CTX *crypto_cipher_begin(
 		    (const unsigned char *)(nonce.len ? nonce.ptr : NULL), encrypts) == 1)
 		return ctx;
 failed:
+	EVP_CIPHER_CTX_reset(ctx); /* it may have a cipher, but no memory for it */
 	ERR_clear_error();
 	return NULL;
 }

@@ -8,20 +8,29 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
-/* --- OpenSSL's memory, counted --- */
+/* --- OpenSSL's memory, counted, and ending --- */
 
-static size_t n_allocated;
+static size_t n_allocated, n_left = SIZE_MAX;
+
+static bool may_allocate(void)
+{
+	n_allocated++;
+	if (n_left == SIZE_MAX)
+		return true;
+	if (n_left == 0)
+		return false;
+	n_left--;
+	return true;
+}
 
 static void *counting_malloc(size_t n, const char *file, int line)
 {
-	n_allocated++;
-	return malloc(n);
+	return may_allocate() ? malloc(n) : NULL;
 }
 
 static void *counting_realloc(void *p, size_t n, const char *file, int line)
 {
-	n_allocated++;
-	return realloc(p, n);
+	return may_allocate() ? realloc(p, n) : NULL;
 }
 
 static void counted_free(void *p, const char *file, int line)
@@ -67,7 +76,8 @@ static void digests(void **state)
 	CHECK(cases);
 }
 
-/* RFC 4231 4.2, 4.3, 4.7; RFC 2202 3. Two digests in turn, since a thread has one context. */
+/* RFC 4231 4.2, 4.3, 4.7; RFC 2202 3; Python's hmac. Two digests in turn, since a thread has one
+ * context. */
 static void codes(void **state)
 {
 	static const struct crypto_case cases[] = {
@@ -81,8 +91,20 @@ static void codes(void **state)
 		  "nothing?\"),"
 		  "hmac(sha256,txn.k),hex",
 			"5BDCC146BF60754E6A042426089575C75A003F089D2739839DEC58B964EC3843" },
+		{ "str(Test Using Larger Than Block-Size Key - Hash Key "
+		  "First),hmac(sha256,"
+		  "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
+		  "qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqq"
+		  "qqqqqqqqqqqqqqo=),hex",
+			"60E431591EE0B67F0D8A26AACBF5B77F8E0BC6213728C5140546040F0EE37F54" },
 		{ "str(),hmac(sha256,),hex",
 			"B613679A0814D9EC772F95D778C35FC5FF1697C493715653C6C712144292C5AD" },
+		{ "str(abc),hmac(md5,c2VjcmV0),hex", "D9BF7C3A63EAE7031C4E6D7C9B78BA93" },
+		{ "str(abc),hmac(sha3-224,c2VjcmV0),hex",
+			"E1643F0A2CA1787607818121DE6CC58E2E8B8CAF256BD40691FB0C09" },
+		{ "str(abc),hmac(sha512,c2VjcmV0),hex",
+			"18C4D2EDB7DC012D4ADE387E587AB7C52F50A384529F3E368392A1B0B16183F40A62FE814C"
+			"BA2A049D9B0E72B7AAC932006A2F6D77FA7B76AEDE1BD63D888241" },
 		{ "str(a),hmac(sha256,txn.none)", "<none>" },
 		{ "str(no base64),set-var(txn.k),hmac(sha256,txn.k)", "<none>" },
 		{ "str(secret),set-var(txn.a),secure_memcmp(txn.a)", "1" },
@@ -205,6 +227,7 @@ static void allocations(void **state)
 		{ "str(abc),sha1", 1 },
 		{ "str(abc),sha2(512)", 1 },
 		{ "str(abc),digest(blake2b512)", 1 },
+		{ "str(abc),hmac(sha256,c2VjcmV0)", 2 },
 		{ "str(abc),aes_gcm_enc(128," NONCE "," K16 ",txn.t)", 0 },
 		{ "str(abc),aes_cbc_enc(256," IV "," C32 ")", 0 },
 		{ "str(eyJhIjoxfQ.eyJiIjoyfQ.c),jwt_payload_query($.b)", 0 },
@@ -221,6 +244,50 @@ static void allocations(void **state)
 		n = n_allocated - before;
 		if (n > 10 * cases[i].at_most)
 			fail_msg("%s: %zu allocations in 10 evaluations", cases[i].expr, n);
+	}
+}
+
+/* A value that is right, or none; and right again once there is memory. The ciphers alternate, so
+ * that each has to be made anew. */
+static void out_of_memory(void **state)
+{
+	static const struct crypto_case cases[] = {
+		{ "str(abc),sha1,hex", "A9993E364706816ABA3E25717850C26C9CD0D89D" },
+		{ "str(Hi There),hmac(sha1,CwsLCwsLCwsLCwsLCwsLCwsLCws=),hex",
+			"B617318655057264E28BC0B6FB378C8EF146BE00" },
+		{ "str(),aes_gcm_enc(128," NONCE "," K16 ",txn.t),concat(<,txn.t,>)",
+			"<MkcYSzxPaaRNvNIoh7u0GA==>" },
+		{ B1 ",aes_cbc_enc(128," IV "," C16 "),bytes(0,16),hex",
+			"7649ABAC8119B246CEE98E9B12E9197D" },
+		{ "str(abc),hmac(sha384,c2VjcmV0),hex",
+			"6990E733FC90A053499F07EAAC2D082B9218862226D3FF8F1A72DF2B9E5ABDDAAD80C4A2FE"
+			"2AD5B3E56CAB3C5D7ADEC1" },
+		{ B1 ",aes_cbc_enc(256," IV "," C32 "),aes_cbc_dec(256," IV "," C32 "),hex",
+			"6BC1BEE22E409F96E93D7E117393172A" },
+		{ "str(eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJtZSJ9.PSNT1r4v9V2Qchmr_"
+		  "7cQP8P7LXFivEoTalmsuwIlakM),jwt_verify(HS256,secret)",
+			"1" },
+	};
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
+		char line[512];
+		bool is_right = false;
+
+		snprintf(line, sizeof(line), "  expr '%s'", cases[i].expr);
+		load_ok(line);
+		for (size_t n = 0; n < 200 && !is_right; n++) {
+			const char *got;
+
+			n_left = n;
+			got = eval_loaded();
+			n_left = SIZE_MAX;
+			is_right = strcmp(got, cases[i].value) == 0;
+			if (!is_right && strcmp(got, "<none>") != 0 && strcmp(got, "-4") != 0)
+				fail_msg("%s: got '%s' without memory", cases[i].expr, got);
+			assert_int_equal(ERR_peek_error(), 0);
+		}
+		assert_true(is_right);
+		assert_string_equal(eval_loaded(), cases[i].value);
 	}
 }
 
@@ -309,6 +376,7 @@ int main(void)
 		cmocka_unit_test(codes),
 		cmocka_unit_test(gcm),
 		cmocka_unit_test(cbc),
+		cmocka_unit_test(out_of_memory),
 		cmocka_unit_test(allocations),
 		cmocka_unit_test(certificate_errors),
 		cmocka_unit_test(not_supported),
