@@ -39,7 +39,7 @@ static bool conv_set_var(
 	const struct set_var *sv = priv;
 
 	if (sv->conds && !var_conds_hold(sv->conds, env, sv->name, smp))
-		return true;
+		return false;
 	return var_set(env, sv->name, smp);
 }
 
@@ -63,7 +63,7 @@ static bool conv_unset_var(
 static const struct conv_kw var_convs[] = {
 	{ .name = "set-var", .in = SMP_ANY, .out = SMP_SAME,
 	  .args = { ARG_VAR, ARG_STR, ARG_STR, ARG_STR, ARG_STR }, .min_args = 1, .check = check_set_var,
-	  .conv = conv_set_var, .help = "sets a variable to the value, which goes on unchanged" },
+	  .conv = conv_set_var, .help = "sets a variable to the value, which goes on unchanged; with conditions of which one does not hold there is no value" },
 	{ .name = "unset-var", .in = SMP_ANY, .out = SMP_SAME, .args = { ARG_VAR }, .min_args = 1,
 	  .check = check_unset_var, .conv = conv_unset_var,
 	  .help = "unsets a variable; the value goes on unchanged" },

@@ -78,8 +78,15 @@ def quoted(text):
     return '"' + text.replace('"', '\\"') + '"'
 
 
+def some_text(r):
+    """Random, of the characters that mean something to one converter or another."""
+    return "".join(r.choice("aAbX01279_/.:;,&=%+-?[] ~<>@é") for _ in range(r.randrange(1, 24)))
+
+
 def source(r):
-    kind = r.randrange(8)
+    kind = r.randrange(-2, 8)
+    if kind < 0:
+        return f"str({quoted(some_text(r))})"
     if kind < 3:
         return f"str({quoted(r.choice(TEXTS))})"
     if kind == 3:
@@ -174,6 +181,9 @@ WITH_ARGS = [
               + r.choice(["", "," + number(r), ",3600"]) + ")",
     lambda r: "http_date" + r.choice([f"({number(r)})", f"({small(r)},{r.choice(['s', 'ms', 'us', 'h'])})", "(0,)"]),
     lambda r: f"set-var({variable(r)})",
+    lambda r: f"set-var({variable(r)}," + ",".join(r.sample(["ifexists", "ifnotexists", "ifempty", "ifnotempty", "ifset", "ifnotset",
+                                                            "ifgt", "iflt", "nope"], r.randint(1, 2))) + ")",
+    lambda r: f"set-var({variable(r)}),concat(-,{variable(r)},-)",
     lambda r: f"unset-var({variable(r)})",
 ]
 

@@ -384,11 +384,12 @@ static void variables(void **state)
 		{ "var(txn.none,dflt)", "dflt" },
 		{ "str(a),set-var(txn.y),upper,concat(,txn.y)", "Aa" },
 		{ "str(a),set-var(txn.y),unset-var(txn.y),concat(,txn.y)", "a" },
-		{ "str(a),set-var(txn.y,ifexists),concat(,txn.y)", "a" },
+		{ "str(a),set-var(txn.y,ifexists),concat(,txn.y)", "<none>" },
+		{ "str(a),set-var(txn.y),upper,set-var(txn.y,ifexists),concat(,txn.y)", "AA" },
 		{ "str(a),set-var(txn.y,ifnotexists),concat(,txn.y)", "aa" },
-		{ "str(),set-var(txn.y,ifnotempty),concat(,txn.y,b)", "b" },
+		{ "str(),set-var(txn.y,ifnotempty),concat(,txn.y,b)", "<none>" },
 		{ "int(3),set-var(txn.y),add(4),set-var(txn.y,iflt),add(txn.y)", "14" },
-		{ "int(3),set-var(txn.y),add(4),set-var(txn.y,ifgt),add(txn.y)", "10" },
+		{ "int(3),set-var(txn.y),add(4),set-var(txn.y,ifgt),add(txn.y)", "<none>" },
 		{ "ipv4(1.2.3.4),set-var(sess.a),ipmask(8),concat(,sess.a)", "1.0.0.01.2.3.4" },
 	};
 
