@@ -84,7 +84,7 @@ static bool find_token(const struct token *want, struct smp_env *env, struct sam
 
 static bool fetch_param(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
-	int64_t number;
+	int64_t number = 0;
 	struct slice rest;
 
 	if (!find_token(priv, env, smp, &number, &rest))
@@ -97,7 +97,7 @@ static bool fetch_param(const struct arg *args, struct smp_env *env, struct samp
 static bool fetch_body(const struct arg *args, struct smp_env *env, struct sample *smp, void *priv)
 {
 	const struct token *want = priv;
-	int64_t number;
+	int64_t number = 0;
 	struct slice rest;
 
 	if (!has_body(want->name) || !find_token(want, env, smp, &number, &rest))

@@ -162,6 +162,7 @@ static void try_bytes(struct world *w, char *text, size_t len, bool is_response)
 		eval_all(e, &w->env);
 	}
 	bufq_clear(&q);
+	w->env.payload = NULL;
 }
 
 static void try_format(struct world *w, unsigned flags)

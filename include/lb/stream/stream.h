@@ -174,7 +174,7 @@ struct stream {
 	struct bufq kept;
 	uint32_t n_kept_ahead; /* bytes at the end of kept that are in req_dir.q still */
 	struct rule_run run;
-	const struct http_reply *reply; /* what SP_REPLY or SP_TARPIT answers */
+	const struct http_reply *reply;     /* what SP_REPLY or SP_TARPIT answers */
 	const struct applet_ops *applet;    /* NULL: it has given all */
 	const struct applet_ops *served_by; /* the same, kept for the log */
 	void *applet_state;
