@@ -98,7 +98,7 @@ static bool fetch_body(const struct arg *args, struct smp_env *env, struct sampl
 {
 	const struct token *want = priv;
 	int64_t number = 0;
-	struct slice rest;
+	struct slice rest = SLICE_NULL;
 
 	if (!has_body(want->name) || !find_token(want, env, smp, &number, &rest))
 		return false;
