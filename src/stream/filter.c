@@ -102,15 +102,19 @@ static void lane_fill(struct filters *fs, const struct filter_set *set, bool is_
 			lane_add(lane, f, is_req ? f->looks_req : f->looks_res);
 }
 
+/* No sequence names all. */
+static bool is_named(const struct filter_conf **seq, unsigned n, const struct filter_conf *fc)
+{
+	for (unsigned i = 0; seq && i < n; i++)
+		if (seq[i] == fc)
+			return true;
+	return !seq;
+}
+
 static bool is_used(const struct filter_set *set, const struct filter_conf *fc)
 {
-	bool used = !set->req_seq || !set->res_seq;
-
-	for (unsigned i = 0; i < set->n_req_seq; i++)
-		used |= set->req_seq[i] == fc;
-	for (unsigned i = 0; i < set->n_res_seq; i++)
-		used |= set->res_seq[i] == fc;
-	return used;
+	return is_named(set->req_seq, set->n_req_seq, fc) ||
+	       is_named(set->res_seq, set->n_res_seq, fc);
 }
 
 static int attach_one(struct stream *s, const struct filter_conf *fc)

@@ -40,7 +40,7 @@ static unsigned collect(const struct filter_ops **v)
 
 void filter_foreach(void (*fn)(const struct filter_ops *ops, void *arg), void *arg)
 {
-	const struct filter_ops *v[KINDS_MAX];
+	const struct filter_ops *v[KINDS_MAX] = { NULL };
 	unsigned n = collect(v);
 
 	for (unsigned i = 0; i < n; i++)
@@ -62,7 +62,7 @@ static const struct {
 
 static int report_unknown(struct cfg_parser *p, const struct cfg_word *w)
 {
-	const struct filter_ops *v[KINDS_MAX];
+	const struct filter_ops *v[KINDS_MAX] = { NULL };
 	unsigned n = collect(v), best_d = 0, d;
 	const char *best = NULL;
 

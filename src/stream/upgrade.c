@@ -71,7 +71,7 @@ void stream_upgraded(struct stream *s, struct endpoint *ep)
 	s->sess->upgrading = NULL;
 	s->client = ep;
 	ep->strm = s;
-	s->is_http = true;
+	s->is_http = s->env.is_final = true;
 	s->req = s->env.req = ep->msg;
 	if (s->req) {
 		s->req->arena = &s->arena;
