@@ -4,8 +4,8 @@
  * in front (log_header.c), one system call sends it.
  *
  * Nothing is allocated: headers are built on the stack, the text goes from where it lies. A line
- * longer than the target takes is cut; lines always end with a newline, which counts. What cannot
- * be sent at once is dropped and counted (dropped_logs).
+ * longer than the target takes is cut; lines always end with a newline, which does not count. What
+ * cannot be sent at once is dropped and counted (dropped_logs).
  */
 #include "log_priv.h"
 
@@ -88,8 +88,8 @@ static void send_to(struct log_target *t, const struct log_line *l)
 	if (l->relayed && format == LOG_FMT_UNSPEC)
 		text = l->relayed->all;
 	len = log_put_header(t, format, l, header);
-	len = LB_MIN(len, t->max_len - 1);
-	room = t->max_len - 1 - len;
+	len = LB_MIN(len, (size_t)t->max_len);
+	room = t->max_len - len;
 	iov[0] = (struct iovec){ header, len };
 	iov[1] = (struct iovec){ (void *)(uintptr_t)text.ptr, LB_MIN(text.len, room) };
 	iov[2] = (struct iovec){ (void *)(uintptr_t) "\n", 1 };

@@ -37,7 +37,8 @@ static int parse_mode(
 		return 0;
 	}
 	if (strcmp(w->str, "spop") == 0)
-		return cfg_error(p, w, "mode 'spop' is not supported yet; expected tcp, http or log");
+		return cfg_error(
+			p, w, "mode 'spop' is not supported yet; expected tcp, http or log");
 	return cfg_error(p, w, "expected mode tcp, http or log, got '%s'", w->str);
 }
 
@@ -208,8 +209,8 @@ static int parse_unique_id_format(
 {
 	struct proxy *px = obj;
 
-	px->unique_id_format =
-		logformat_parse(p, cfg_next(args), LF_HTTP | LF_MANDATORY, SMP_W_FE_HTTP_REQ);
+	px->unique_id_format = logformat_parse(
+		p, cfg_next(args), LF_HTTP | LF_MANDATORY | LF_SPACES, SMP_W_FE_HTTP_REQ);
 	return px->unique_id_format ? 0 : -1;
 }
 

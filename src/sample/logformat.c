@@ -96,7 +96,7 @@ static int add_char(struct builder *b, char c)
 {
 	struct node *n = b->n_nodes ? &b->nodes[b->n_nodes - 1] : NULL;
 
-	if (c == ' ' && (b->flags & LF_LOG))
+	if (c == ' ' && (b->flags & (LF_LOG | LF_SPACES)))
 		return add_space(b);
 	if (!n || n->kind != NODE_TEXT) {
 		n = add_node(b, NODE_TEXT, 0);
@@ -343,6 +343,8 @@ static int parse_var(struct builder *b, size_t *pos, unsigned flags)
 	kw = name.len ? find_var(name) : NULL;
 	if (!kw)
 		return unknown_var(b, LB_MIN(*pos, t.len - 1), name);
+	if (kw->may_be_empty)
+		flags &= ~(unsigned)LF_MANDATORY;
 	n = add_node(b, NODE_VAR, flags);
 	if (!n)
 		return -1;

@@ -487,14 +487,16 @@ static struct request_line request_line(const struct smp_env *env)
 	return r;
 }
 
-/* Without "scheme://authority". */
+/* Without "scheme://authority"; targets in the other forms have no path. */
 static struct slice origin_form(struct slice path)
 {
 	struct slice scheme = up_to(path, ':'), rest = behind(path, scheme.len);
 	const char *slash;
 
-	if (!slice_starts(rest, SLICE("://")))
+	if (slice_starts(path, SLICE("/")))
 		return path;
+	if (!slice_starts(rest, SLICE("://")))
+		return SLICE("");
 	rest = behind(rest, 3);
 	slash = rest.len ? memchr(rest.ptr, '/', rest.len) : NULL;
 	return slash ? behind(rest, (size_t)(slash - rest.ptr)) : SLICE("/");
@@ -531,8 +533,8 @@ static const struct logvar_kw logvars[] = {
 	VAR("H", put_H, '-'),
 	VAR("HM", put_HM, 'H'),
 	VAR("HP", put_HP, 'H'),
-	VAR("HPO", put_HPO, 'H'),
-	VAR("HQ", put_HQ, 'H'),
+	VAR_OF("HPO", put_HPO, 'H', .may_be_empty = true),
+	VAR_OF("HQ", put_HQ, 'H', .may_be_empty = true),
 	VAR("HU", put_HU, 'H'),
 	VAR("HV", put_HV, 'H'),
 	VAR("ID", put_ID, '-'),

@@ -326,7 +326,7 @@ frontend web
     got = counted.counted()
     assert len(got) == 1000 and re.match(RFC5424 + b"/xxx", got), got
     got = legacy.line()
-    assert got == b"<6>" + long_path[:796], (len(got), got[:20], "len 800 of its log line")
+    assert got == b"<6>" + long_path[:797], (len(got), got[:20], "len 800 of its log line")
     # a server that goes: what comes meanwhile waits for it
     legacy.close()
     for i in range(20):
@@ -344,7 +344,7 @@ frontend web
     text = lb.ask("show events")
     assert re.search(r"^    buf0 +: type=buffer, 0 dropped, ", text, re.M), text
     assert re.search(r"^    counted +: type=buffer, 0 dropped, for the archive$", text, re.M), text
-    assert lb.ask("show events buf0").split("\n") == ["/one", long_path.decode()[:1023]] + ["/%d" % i for i in range(20)] + ["", ""]
+    assert lb.ask("show events buf0").split("\n") == ["/one", long_path.decode()[:1024]] + ["/%d" % i for i in range(20)] + ["", ""]
     assert lb.ask("show events buf0 -0").split("\0")[-3:] == ["/18", "/19", "\n\n"]
     assert lb.ask("show events buf0 -n") == "\n"
     assert lb.ask("show events nowhere") == "No such event sink\n\n"

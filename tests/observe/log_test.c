@@ -221,8 +221,8 @@ static void test_send_levels_and_cut(void **state)
 	log_send(&lc, NULL, LOG_LEVEL_SILENT, SLICE("three"), SLICE_NULL);
 	memset(long_text, 'x', sizeof(long_text));
 	log_send(&lc, NULL, 0, slice_make(long_text, sizeof(long_text)), SLICE_NULL);
-	long_text[79] = '\n';
-	long_text[80] = '\0';
+	long_text[80] = '\n';
+	long_text[81] = '\0';
 	expect_line(in, long_text);
 	assert_int_equal(read(in, long_text, 1), -1);
 	log_close(&lc);

@@ -79,6 +79,11 @@ static void put_nothing(struct strbuf *out, struct smp_env *env, unsigned flags)
 {
 }
 
+static void put_logged_nothing(struct strbuf *out, struct smp_env *env, unsigned flags)
+{
+	log_put_text(out, SLICE(""), flags);
+}
+
 static void put_plus_number(struct strbuf *out, struct smp_env *env, unsigned flags)
 {
 	strbuf_adds(out, "+7");
@@ -115,6 +120,12 @@ static const struct logvar_kw test_vars[] = {
 		.self_quoted = true,
 		.is_list = true,
 		.need = SMP_NEED_INTERNAL },
+	{ .name = "zzq",
+		.mode = '-',
+		.put = put_logged_nothing,
+		.self_quoted = true,
+		.may_be_empty = true,
+		.need = SMP_NEED_INTERNAL },
 	{ .name = "zze",
 		.mode = '-',
 		.put = put_nothing,
@@ -147,6 +158,7 @@ static void formats(void **state)
 		/* log lines: one space for many, a dash for nothing */
 		{ "lfmt '  a   b  '", "a b " },
 		{ "lfmt 'a %zze b %zze'", "a b " },
+		{ "lfmt 'a %zzq b [%zzq] %{+Q}zzq'", "a  b [] \"\"" },
 		{ "lfmt '[%[var(txn.none)]] %{+Q}[var(txn.none)] %{-M}[var(txn.none)] x'",
 			"[-] \"\"  x" },
 		{ "lfmt '%[str(\"a  b\")]'", "a  b" },

@@ -20,6 +20,7 @@ struct logformat; /* compiled; in the generation's arena */
 /* log_put_text(): nothing is quoted or escaped, nothing stands for what is empty; items of a list
  * end with a NUL. For encodings, which do that themselves. */
 #define LF_AS_IS     0x400
+#define LF_SPACES    0x800 /* runs of spaces become one, as LF_LOG does */
 #define LF_ENCODED   (LF_JSON | LF_CBOR)
 
 /* A %variable: registered by whoever knows the data. */
@@ -29,9 +30,10 @@ struct logvar_kw {
 	/* Appends the text; the frame quotes and escapes unless .self_quoted. Numbers, which are
 	 * never quoted, set it. */
 	void (*put)(struct strbuf *out, struct smp_env *env, unsigned flags);
-	bool self_quoted; /* put() itself honours LF_QUOTE/LF_ESC */
-	bool is_number;   /* of what it prints the digits are an integer, in encodings too */
-	bool is_list;     /* several items, see LF_AS_IS */
+	bool self_quoted;  /* put() itself honours LF_QUOTE/LF_ESC */
+	bool is_number;    /* of what it prints the digits are an integer, in encodings too */
+	bool is_list;      /* several items, see LF_AS_IS */
+	bool may_be_empty; /* nothing stands for it when it is empty, not even a dash */
 	enum smp_need need;
 };
 struct logvar_table {
