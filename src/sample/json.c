@@ -11,17 +11,6 @@
 
 #include <string.h>
 
-struct step {
-	bool is_index;
-	uint32_t index;
-	struct slice name;
-};
-
-struct json_path {
-	uint32_t n_steps;
-	struct step steps[];
-};
-
 struct cursor {
 	const char *p, *end;
 };
@@ -471,7 +460,7 @@ enum json_type json_find(struct slice text, const struct json_path *path, struct
 	if (!text.len || text.len > JSON_MAX_SIZE)
 		return JSON_NONE;
 	for (uint32_t i = 0; i < path->n_steps; i++) {
-		const struct step *s = &path->steps[i];
+		const struct json_step *s = &path->steps[i];
 
 		skip_blanks(&c);
 		if (!(s->is_index ? enter_element(&c, s->index) : enter_member(&c, s->name)))
@@ -488,164 +477,4 @@ enum json_type json_member(struct slice text, const char *name, struct slice *va
 		return JSON_NONE;
 	skip_blanks(&c);
 	return enter_member(&c, slice_of(name)) ? last_value(&c, true, value_out) : JSON_NONE;
-}
-
-/* --- paths --- */
-
-struct path_parser {
-	struct slice text;
-	size_t pos;
-	struct arena *arena;
-	const char *err;
-	size_t at, len; /* what err is about */
-};
-
-static bool wrong(struct path_parser *pp, size_t at, size_t len, const char *err)
-{
-	pp->err = err;
-	pp->at = at;
-	pp->len = len;
-	return false;
-}
-
-static bool name_new(struct path_parser *pp, struct step *s)
-{
-	char *mem = arena_alloc(pp->arena, pp->text.len + 1);
-
-	if (!mem)
-		return wrong(pp, 0, pp->text.len, "out of memory");
-	s->is_index = false;
-	s->name = slice_make(mem, 0);
-	return true;
-}
-
-static void name_add(struct step *s, char c)
-{
-	((char *)s->name.ptr)[s->name.len++] = c;
-}
-
-/* ".name", where a backslash protects one character. */
-static bool parse_dotted(struct path_parser *pp, struct step *s)
-{
-	size_t start = pp->pos++;
-
-	if (!name_new(pp, s))
-		return false;
-	if (pp->pos < pp->text.len && pp->text.ptr[pp->pos] == '.')
-		return wrong(pp, start, 2, "'..' would name several values");
-	for (; pp->pos < pp->text.len; pp->pos++) {
-		char c = pp->text.ptr[pp->pos];
-
-		if (c == '.' || c == '[')
-			break;
-		if (c == '*' && s->name.len == 0)
-			return wrong(pp, pp->pos, 1, "'*' would name several values");
-		if (c == '\\' && pp->pos + 1 < pp->text.len)
-			c = pp->text.ptr[++pp->pos];
-		name_add(s, c);
-	}
-	if (s->name.len)
-		return true;
-	return wrong(pp, start, 1, "expected a name such as 'user' behind '.'");
-}
-
-/* "['name']" or with double quotes; the cursor stands on the quote. */
-static bool parse_quoted(struct path_parser *pp, struct step *s)
-{
-	size_t start = pp->pos;
-	char quote = pp->text.ptr[pp->pos++];
-
-	if (!name_new(pp, s))
-		return false;
-	for (; pp->pos < pp->text.len && pp->text.ptr[pp->pos] != quote; pp->pos++) {
-		if (pp->text.ptr[pp->pos] == '\\' && pp->pos + 1 < pp->text.len)
-			pp->pos++;
-		name_add(s, pp->text.ptr[pp->pos]);
-	}
-	if (pp->pos == pp->text.len)
-		return wrong(pp, start, 1, "this quote is not closed");
-	pp->pos++;
-	return true;
-}
-
-static bool parse_index(struct path_parser *pp, struct step *s)
-{
-	size_t start = pp->pos;
-	uint64_t v = 0;
-
-	while (pp->pos < pp->text.len && is_digit(pp->text.ptr[pp->pos]) && v <= JSON_MAX_SIZE)
-		v = v * 10 + (uint64_t)(pp->text.ptr[pp->pos++] - '0');
-	s->is_index = true;
-	s->index = (uint32_t)v;
-	if (pp->pos == start)
-		return wrong(pp, start, 1, "expected a name in quotes or a number from 0 on");
-	return v <= JSON_MAX_SIZE || wrong(pp, start, pp->pos - start, "no array is that long");
-}
-
-static bool parse_bracketed(struct path_parser *pp, struct step *s)
-{
-	size_t open = pp->pos++;
-	char c = pp->pos < pp->text.len ? pp->text.ptr[pp->pos] : 0;
-
-	if (c == '*' || c == '?' || c == ':')
-		return wrong(pp, pp->pos, 1,
-			c == '*' ? "'*' would name several values"
-				 : "filters and ranges would name several values");
-	if (!(c == '\'' || c == '"' ? parse_quoted(pp, s) : parse_index(pp, s)))
-		return false;
-	c = pp->pos < pp->text.len ? pp->text.ptr[pp->pos] : 0;
-	if (c == ':' || c == ',')
-		return wrong(pp, pp->pos, 1, "ranges and lists would name several values");
-	if (c != ']')
-		return wrong(pp, open, 1, "this '[' is not closed");
-	pp->pos++;
-	return true;
-}
-
-static uint32_t parse_steps(struct path_parser *pp, struct step *steps)
-{
-	uint32_t n = 0;
-
-	if (!pp->text.len || pp->text.ptr[0] != '$') {
-		wrong(pp, 0, pp->text.len,
-			"expected a path that begins with '$', such as '$.user.id'");
-		return 0;
-	}
-	for (pp->pos = 1; pp->pos < pp->text.len && !pp->err; n++) {
-		char c = pp->text.ptr[pp->pos];
-
-		if (n == JSON_MAX_STEPS)
-			wrong(pp, pp->pos, 1, "a path has 32 steps at most");
-		else if (c == '.')
-			parse_dotted(pp, &steps[n]);
-		else if (c == '[')
-			parse_bracketed(pp, &steps[n]);
-		else
-			wrong(pp, pp->pos, pp->text.len - pp->pos, "expected '.' or '[' here");
-	}
-	return n;
-}
-
-struct json_path *json_path_parse(
-	struct arena *a, struct slice text, const char **err, size_t *at, size_t *len)
-{
-	struct path_parser pp = { .text = text, .arena = a };
-	struct step steps[JSON_MAX_STEPS];
-	uint32_t n = parse_steps(&pp, steps);
-	struct json_path *path = NULL;
-
-	if (!pp.err) {
-		path = arena_alloc(a, sizeof(*path) + n * sizeof(struct step));
-		if (!path)
-			wrong(&pp, 0, text.len, "out of memory");
-	}
-	if (pp.err) {
-		*err = pp.err;
-		*at = pp.at;
-		*len = pp.len;
-		return NULL;
-	}
-	path->n_steps = n;
-	memcpy(path->steps, steps, n * sizeof(struct step));
-	return path;
 }

@@ -24,7 +24,16 @@ enum json_type {
 #define JSON_MAX_DEPTH 64            /* nor what is nested deeper */
 #define JSON_MAX_STEPS 32            /* of a path */
 
-struct json_path; /* compiled; constant */
+struct json_step { /* into a member by name, or an element by index */
+	bool is_index;
+	uint32_t index;
+	struct slice name;
+};
+
+struct json_path { /* [const] */
+	uint32_t n_steps;
+	struct json_step steps[];
+};
 
 /* "$.a['b c'][0].d". NULL with *err and the offset and length of what is wrong in @text. */
 struct json_path *json_path_parse(
