@@ -233,14 +233,23 @@ void pend_conn_init(struct pend_conn *pc, struct thread *owner, void (*grant)(st
 	pc->grant = grant;
 }
 
-/* By priority, then age: nearly always at the end. */
+/*
+ * By priority, then age: behind the last that is not less urgent. Looked for from both ends, so
+ * that neither the many of the usual class nor the few of an urgent one are walked past.
+ */
 static void insert(struct list *queue, struct pend_conn *pc)
 {
-	struct list *at = queue->prev;
+	struct list *front = queue->next, *back = queue->prev;
 
-	while (at != queue && list_entry(at, struct pend_conn, node)->prio > pc->prio)
-		at = at->prev;
-	list_add_between(&pc->node, at, at->next);
+	while (back != queue && list_entry(back, struct pend_conn, node)->prio > pc->prio) {
+		if (list_entry(front, struct pend_conn, node)->prio > pc->prio) {
+			back = front->prev;
+			break;
+		}
+		front = front->next;
+		back = back->prev;
+	}
+	list_add_between(&pc->node, back, back->next);
 }
 
 static pthread_spinlock_t *lock_of(struct server *s, struct proxy_rt *be)

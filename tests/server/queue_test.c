@@ -83,6 +83,43 @@ static void test_order(void **state)
 	farm_close(&f);
 }
 
+/* Against sorting: by priority, and in each by age. */
+static void test_many_classes(void **state)
+{
+	enum {
+		N = 60
+	};
+	struct pend_conn p[N];
+	struct server *s;
+	struct farm f;
+
+	for (unsigned seed = 1; seed < 20; seed++) {
+		uint32_t x = seed;
+
+		n_granted = 0;
+		farm_open(&f, "roundrobin", 1, NULL);
+		f.conf[0].maxconn = 1;
+		farm_apply(&f);
+		s = f.conf[0].rt;
+		assert_true(server_try_use(s, &f.conf[0]));
+		for (int i = 0; i < N; i++) {
+			x = x * 1664525 + 1013904223;
+			wait_for(&p[i], (int64_t)(x >> 24) % (int64_t)(1 + seed % 7), s, &f);
+		}
+		for (int i = 0; i < N; i++) {
+			server_release(s);
+			run_mail();
+		}
+		assert_int_equal(n_granted, N);
+		for (int i = 1; i < N; i++)
+			assert_true(granted[i - 1]->prio < granted[i]->prio ||
+				    (granted[i - 1]->prio == granted[i]->prio &&
+					    granted[i - 1] < granted[i]));
+		server_release(s);
+		farm_close(&f);
+	}
+}
+
 static void test_leave(void **state)
 {
 	struct pend_conn p[2];
@@ -332,6 +369,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_no_limit),
 		cmocka_unit_test(test_order),
+		cmocka_unit_test(test_many_classes),
 		cmocka_unit_test(test_leave),
 		cmocka_unit_test(test_maxqueue),
 		cmocka_unit_test(test_down_and_up),
