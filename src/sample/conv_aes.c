@@ -170,7 +170,7 @@ static int check_key(
 	if (bits != 128 && bits != 192 && bits != 256) {
 		*err = arena_printf(a, "expected a key of 128, 192 or 256 bits, got '%.*s'",
 			SLICE_ARG(args[A_BITS].str));
-		return -1;
+		return arg_refuse(&args[A_BITS]);
 	}
 	*priv_out = (void *)crypto_cipher(a, arena_printf(a, "AES-%d-%s", (int)bits, mode), err);
 	if (!*priv_out || arg_base64(&args[A_KEY], "key", a, err) != 0)
@@ -179,7 +179,7 @@ static int check_key(
 		return 0;
 	*err = arena_printf(a, "the key has %zu bytes, %d bits are %d", args[A_KEY].str.len,
 		(int)bits, (int)bits / 8);
-	return -1;
+	return arg_refuse(&args[A_KEY]);
 }
 
 static int check_gcm(struct arg *args, void **priv_out, struct arena *a, const char **err)
@@ -190,13 +190,15 @@ static int check_gcm(struct arg *args, void **priv_out, struct arena *a, const c
 	*err = "a nonce has 1 to 128 bytes, best 12";
 	if (is_literal(&args[A_NONCE]) &&
 		(!args[A_NONCE].str.len || args[A_NONCE].str.len > MAX_NONCE_LEN))
-		return -1;
+		return arg_refuse(&args[A_NONCE]);
 	if (!arg_given(&args[A_AAD]))
 		return 0;
 	if (arg_base64(&args[A_AAD], "additional data", a, err) != 0)
 		return -1;
 	*err = "additional data has 4096 bytes at most";
-	return is_literal(&args[A_AAD]) && args[A_AAD].str.len > MAX_AAD_LEN ? -1 : 0;
+	return is_literal(&args[A_AAD]) && args[A_AAD].str.len > MAX_AAD_LEN
+		       ? arg_refuse(&args[A_AAD])
+		       : 0;
 }
 
 static int check_gcm_enc(struct arg *args, void **priv_out, struct arena *a, const char **err)
@@ -208,7 +210,7 @@ static int check_gcm_enc(struct arg *args, void **priv_out, struct arena *a, con
 	if (arg_need_var(&args[A_TAG], a, &why) == 0)
 		return 0;
 	*err = arena_printf(a, "the tag goes to a variable: %s", why);
-	return -1;
+	return arg_refuse(&args[A_TAG]);
 }
 
 static int check_gcm_dec(struct arg *args, void **priv_out, struct arena *a, const char **err)
@@ -216,19 +218,22 @@ static int check_gcm_dec(struct arg *args, void **priv_out, struct arena *a, con
 	if (check_gcm(args, priv_out, a, err) != 0 || arg_base64(&args[A_TAG], "tag", a, err) != 0)
 		return -1;
 	*err = "a tag has 16 bytes";
-	return is_literal(&args[A_TAG]) && args[A_TAG].str.len != TAG_LEN ? -1 : 0;
+	return is_literal(&args[A_TAG]) && args[A_TAG].str.len != TAG_LEN ? arg_refuse(&args[A_TAG])
+									  : 0;
 }
 
 static int check_cbc(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
 	*err = "CBC does not authenticate: there is nothing that additional data would do; use GCM";
 	if (arg_given(&args[A_TAG]) && args[A_TAG].str.len)
-		return -1;
+		return arg_refuse(&args[A_TAG]);
 	if (check_key(args, "CBC", priv_out, a, err) != 0 ||
 		arg_base64(&args[A_NONCE], "nonce", a, err) != 0)
 		return -1;
 	*err = "the nonce of CBC has 16 bytes";
-	return is_literal(&args[A_NONCE]) && args[A_NONCE].str.len != BLOCK_LEN ? -1 : 0;
+	return is_literal(&args[A_NONCE]) && args[A_NONCE].str.len != BLOCK_LEN
+		       ? arg_refuse(&args[A_NONCE])
+		       : 0;
 }
 
 /* clang-format off */

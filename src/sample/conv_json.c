@@ -28,11 +28,13 @@ struct query *json_query_parse(
 	if (!q->path) {
 		*err = arena_printf(
 			a, "path '%.*s', character %zu: %s", SLICE_ARG(path->str), at + 1, why);
+		arg_refuse(path);
 		return NULL;
 	}
 	q->wants_int = arg_given(type) && type->str.len;
 	if (!q->wants_int || slice_eq(type->str, SLICE("int")))
 		return q;
+	arg_refuse(type);
 	*err = arena_printf(a, "expected 'int' as the type, got '%.*s'", SLICE_ARG(type->str));
 	return NULL;
 }

@@ -280,14 +280,14 @@ static int check_alg(struct arg *arg, struct verify *v, struct arena *a, const c
 	v->alg = find_alg(arg->str);
 	*err = "'none' means that there is no signature to verify";
 	if (v->alg && v->alg->family == FAM_NONE)
-		return -1;
+		return arg_refuse(arg);
 	if (v->alg)
 		return 0;
 	near = nearest_alg(arg->str);
 	*err = arena_printf(a, "'%.*s' is not an algorithm for signatures%s%s%s",
 		SLICE_ARG(arg->str), near ? "; did you mean '" : ", such as RS256 or ES256",
 		near ? near : "", near ? "'?" : "");
-	return -1;
+	return arg_refuse(arg);
 }
 
 static bool looks_like_path(struct slice s)
@@ -312,19 +312,19 @@ static int check_key(struct arg *arg, struct verify *v, struct arena *a, const c
 	arg_str_or_var(arg, a);
 	*err = "the key is missing";
 	if (!arg->str.len)
-		return -1;
+		return arg_refuse(arg);
 	if (arg->type == ARG_VAR || !is_key_file(pl, v, arg->str))
 		return 0;
 	*err = NULL;
 	v->key = jose_key_file(pl, arg->str, err);
 	if (!v->key)
-		return -1;
+		return arg_refuse(arg);
 	if (!v->alg || key_fits(jose_key_public(v->key), v->alg))
 		return 0;
 	*err = arena_printf(a, "the key in '%.*s' is a %s key, which %s cannot use",
 		SLICE_ARG(arg->str), EVP_PKEY_get0_type_name(jose_key_public(v->key)),
 		v->alg->name);
-	return -1;
+	return arg_refuse(arg);
 }
 
 static int check_verify(struct arg *args, void **priv_out, struct arena *a, const char **err)

@@ -474,8 +474,8 @@ static int check_mqtt(struct arg *args, void **priv_out, struct arena *a, const 
 	*priv_out = q;
 	*err = "out of memory";
 	if (!q || parse_type(args[0].str, q, a, err) != 0)
-		return -1;
-	return parse_field(args[1].str, q, a, err);
+		return arg_refuse(&args[0]);
+	return parse_field(args[1].str, q, a, err) == 0 ? 0 : arg_refuse(&args[1]);
 }
 
 /* clang-format off */

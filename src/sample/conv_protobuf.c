@@ -383,8 +383,10 @@ static int check_protobuf(struct arg *args, void **priv_out, struct arena *a, co
 	*priv_out = q;
 	*err = "out of memory";
 	if (!q || parse_path(args[0].str, q, a, err) != 0)
-		return -1;
-	return arg_given(&args[1]) && args[1].str.len ? parse_type(args[1].str, q, a, err) : 0;
+		return arg_refuse(&args[0]);
+	if (!arg_given(&args[1]) || !args[1].str.len || parse_type(args[1].str, q, a, err) == 0)
+		return 0;
+	return arg_refuse(&args[1]);
 }
 
 /* clang-format off */
