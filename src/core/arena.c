@@ -14,6 +14,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 
 struct arena_chunk {
 	struct arena_chunk *next;
@@ -22,6 +23,25 @@ struct arena_chunk {
 };
 
 LB_POOL(arena_pool, "arena", ARENA_POOLED, 256);
+
+#define LARGE (1u << 20)
+#define PAGE  4096u
+
+/* Pages are given back in portions, under a lock that lets page faults of others pass; what
+ * unmapping then takes is nothing. */
+void free_large(void *p, size_t size)
+{
+	uintptr_t at = ((uintptr_t)p + PAGE - 1) & ~(uintptr_t)(PAGE - 1);
+	uintptr_t end = ((uintptr_t)p + size) & ~(uintptr_t)(PAGE - 1);
+
+#ifndef LB_ASAN
+	for (; p && size >= LARGE && at < end; at += LARGE)
+		(void)madvise((void *)at, LB_MIN(end - at, LARGE), MADV_DONTNEED);
+#else
+	(void)at, (void)end;
+#endif
+	free(p);
+}
 
 static struct arena_chunk *chunk_new(struct arena *a, size_t size)
 {
@@ -40,7 +60,7 @@ static void chunk_free(struct arena *a, struct arena_chunk *c)
 	if (c->size == ARENA_POOLED)
 		pool_free(&arena_pool, c);
 	else
-		free(c);
+		free_large(c, c->size);
 }
 
 static void chunk_open(struct arena *a, struct arena_chunk *c)

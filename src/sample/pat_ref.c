@@ -132,10 +132,12 @@ void trash_put(struct pat_trash *t, enum trash_kind kind, void *p)
 
 static void free_seg(struct pat_seg *seg, bool with_records)
 {
-	for (uint32_t i = 0; with_records && i < seg->n; i++)
-		rec_free(seg->e[i]);
+	/* Backwards: the heap shrinks bit by bit, rather than by all of it at the end. */
+	for (uint32_t i = seg->n; with_records && i > 0; i--)
+		rec_free(seg->e[i - 1]);
 	if (!seg->is_static)
-		free(seg);
+		free_large(seg, sizeof(*seg) + (seg->e == (void *)(seg + 1) ? seg->n : 0) *
+						       sizeof(*seg->e));
 }
 
 static void free_one(enum trash_kind kind, void *p)
