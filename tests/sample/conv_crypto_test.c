@@ -357,6 +357,11 @@ static void refusals(void **state)
 		{ "aes_cbc_dec(128," IV ")", "expects a string as argument 3" },
 	};
 
+	refused("expr str(x),aes_gcm_enc(128,AAAA,AAAA,txn.t)",
+		"t.cfg:2:34: error: in samples: converter 'aes_gcm_enc': the key has 3 bytes, 128 "
+		"bits are 16\n"
+		"expr str(x),aes_gcm_enc(128,AAAA,AAAA,txn.t)\n"
+		"                                 ^~~~\n");
 	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
 		char text[512];
 

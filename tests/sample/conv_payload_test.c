@@ -745,6 +745,11 @@ static void refusals(void **state)
 		{ "fix_tag_value(0)", "expected a tag such as 35 or MsgType, got '0'" },
 	};
 
+	refused("expr given,mqtt_field_value(connect,usrname)",
+		"t.cfg:2:37: error: in samples: converter 'mqtt_field_value': connect has no field "
+		"'usrname'; did you mean 'username'?\n"
+		"expr given,mqtt_field_value(connect,usrname)\n"
+		"                                    ^~~~~~~\n");
 	for (size_t i = 0; i < LB_ARRAY_LEN(cases); i++) {
 		char text[256];
 

@@ -235,11 +235,11 @@ static void refusals(void **state)
 						  "'*' would name several values\n"
 						  "expr str(x),json_query($.a[*])\n"
 						  "                       ^~~~~~\n");
-	refused("expr str(x),json_query($.a,str)", "t.cfg:2:24: error: in samples: converter "
+	refused("expr str(x),json_query($.a,str)", "t.cfg:2:28: error: in samples: converter "
 						   "'json_query': expected 'int' as the type, "
 						   "got 'str'\n"
 						   "expr str(x),json_query($.a,str)\n"
-						   "                       ^~~~~~~\n");
+						   "                           ^~~\n");
 }
 
 static void paths(void **state)
