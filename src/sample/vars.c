@@ -49,8 +49,8 @@ struct proc_value {
 };
 
 struct var_name {
-	struct var_name *next;    /* [const] of the same bucket */
-	struct var_name *defined; /* [const] the one interned before */
+	struct var_name *next;      /* [const] of the same bucket */
+	struct var_name *next_proc; /* [rcu] VAR_PROC: the one interned next; NULL: the last */
 	struct proc_value *proc; /* [rcu] VAR_PROC: the value; NULL: unset. Swapped by any thread */
 	enum var_scope scope;
 	uint32_t len;
@@ -69,8 +69,9 @@ struct var {
 };
 
 static struct var_name *buckets[N_BUCKETS]; /* control thread; chains only grow */
-static struct var_name *last_defined;
-static atomic_size_t proc_size; /* [atomic] bytes of all process variables, relaxed */
+static struct var_name *first_proc; /* [rcu] of VAR_PROC, in order of definition; it only grows */
+static struct var_name *last_proc;  /* control thread */
+static atomic_size_t proc_size;     /* [atomic] bytes of all process variables, relaxed */
 /* [atomic] bytes of all others while those are bounded together, relaxed */
 static atomic_size_t owned_size;
 
@@ -136,9 +137,12 @@ static struct var_name *intern(struct slice text, enum var_scope scope)
 	n->len = (uint32_t)text.len;
 	n->scope = scope;
 	n->next = buckets[h];
-	n->defined = last_defined;
 	buckets[h] = n;
-	rcu_assign_pointer(last_defined, n);
+	if (scope == VAR_PROC) {
+		__atomic_store_n(
+			last_proc ? &last_proc->next_proc : &first_proc, n, __ATOMIC_RELEASE);
+		last_proc = n;
+	}
 	return n;
 }
 
@@ -319,22 +323,17 @@ static bool get_proc(const struct var_name *n, struct sample *smp)
 	return true;
 }
 
-static void foreach_older(const struct var_name *n,
-	void (*fn)(const struct var_name *n, const struct sample *smp, void *arg), void *arg)
-{
-	struct sample smp = { .type = SMP_ANY };
-
-	if (!n)
-		return;
-	foreach_older(n->defined, fn, arg);
-	if (n->scope == VAR_PROC && get_proc(n, &smp))
-		fn(n, &smp, arg);
-}
-
 void vars_foreach_proc(
 	void (*fn)(const struct var_name *n, const struct sample *smp, void *arg), void *arg)
 {
-	foreach_older(rcu_dereference(last_defined), fn, arg);
+	const struct var_name *n;
+
+	for (n = rcu_dereference(first_proc); n; n = rcu_dereference(n->next_proc)) {
+		struct sample smp = { .type = SMP_ANY };
+
+		if (get_proc(n, &smp))
+			fn(n, &smp, arg);
+	}
 }
 
 /* --- those of one owner --- */

@@ -69,7 +69,7 @@ frontend fe
   bind 127.0.0.1:%d
   http-request set-var(proc.v) req.hdr(v) if { req.hdr(v) -m found }
   http-request set-var(txn.v) var(proc.v)
-  http-request return status 200 hdr v "%%[var(txn.v)]" hdr len "%%[var(txn.v),length]"
+  http-request return status 200 hdr v "%%[var(txn.v)]" hdr len "%%[var(txn.v),length]" hdr all "%%[dump_all_vars(proc),length]"
 """ % port, nbthread=4)
     values = [c * n for c, n in zip("abcdefgh", (1, 7, 50, 300, 2, 1000, 64, 9))]
     stop, wrong = threading.Event(), []
@@ -91,7 +91,7 @@ frontend fe
     for t in writers + readers:
         t.start()
     for value in values[4:] * 5:
-        lb.ask("experimental-mode on; set var proc.v str(%s)" % value)
+        lb.ask("experimental-mode on; set var proc.v str(%s); set var proc.more_%s int(1)" % (value, value[:3]))
     for t in readers:
         t.join()
     stop.set()
