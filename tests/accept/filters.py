@@ -209,6 +209,39 @@ defaults
     lb.finish()
 
 
+def stalled():
+    """Clients that read nothing while filters hold bytes for them: nobody is woken for what cannot be sent."""
+    web, tcp = Server(), Server(echo)
+    ports, clients = free_port(2), []
+    lb = Lb(DEFAULTS + frontend(ports, LIMITS + RANDOM + "  http-request set-bandwidth-limit down limit 10m\n", web) +
+            frontend(ports + 1, LIMITS + RANDOM + "  tcp-request content set-bandwidth-limit up limit 10m\n"
+                     "  tcp-request content set-bandwidth-limit down limit 10m\n", tcp, "tcp"), nbthread=1)
+
+    def send(c):
+        try:
+            while True:
+                c.send(DATA)
+        except OSError:
+            pass
+    for i in range(10):
+        clients.append(Client(ports + i % 2))
+        if i % 2:
+            threading.Thread(target=send, args=(clients[-1],), daemon=True).start()
+        else:
+            clients[-1].send("GET /length/1048576 HTTP/1.1\r\nHost: a\r\n\r\n" * 16)
+
+    def is_quiet():
+        before = sum(lb.activity("loops"))
+        time.sleep(.5)
+        return sum(lb.activity("loops")) - before < 10  # in some 2 of which it is asked
+    wait_for(is_quiet, "all stand still", 20)
+    for c in clients:
+        c.sock.shutdown(socket.SHUT_RDWR)  # a thread may be in it
+        c.close()
+    wait_for(lambda: lb.info("CurrStreams") == "0", "all have gone")
+    lb.finish()
+
+
 def changes():
     """A reload leaves a transfer its limit; a rule may change that of one under way."""
     web, peer = Server(), socket.create_server(("127.0.0.1", 0))
@@ -366,4 +399,4 @@ def order():
     lb.finish()
 
 
-main({"rates": rates, "patient": patient, "changes": changes, "spliced": spliced, "pieces": pieces, "cut": cut, "order": order})
+main({"rates": rates, "patient": patient, "stalled": stalled, "changes": changes, "spliced": spliced, "pieces": pieces, "cut": cut, "order": order})
