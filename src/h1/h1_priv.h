@@ -43,12 +43,13 @@ struct h1c {
 	int64_t begun_us;    /* with has_begun: when that was */
 	uint32_t lingered;   /* bytes thrown away while lingering */
 	bool is_draining;    /* close instead of waiting for another request */
-	/* while draining: 'option idle-close-on-response' lets an idle one bring its next request */
+	/* while draining: 'option idle-close-on-response' lets an idle one bring its next request
+	 */
 	bool may_ask_once;
-	bool is_lingering;   /* output is over; input is thrown away until EOF */
-	bool has_begun;      /* client side: the first byte of the next head has come */
-	bool reads_ahead; /* the read before filled its buffer: two are cheaper than one more call
-			   */
+	bool is_lingering; /* output is over; input is thrown away until EOF */
+	bool has_begun;    /* client side: the first byte of the next head has come */
+	bool reads_ahead;  /* the read before filled its buffer: two are cheaper than one more call
+			    */
 };
 
 struct h1s {

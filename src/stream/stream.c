@@ -62,42 +62,6 @@ void stream_set_end(struct stream *s, enum stream_end end, enum stream_fin fin)
 
 /* --- deadlines --- */
 
-static uint32_t *timeout_of(struct stream *s, enum stream_timeout which)
-{
-	switch (which) {
-	case ST_CLIENT: return &s->timeout_client_ms;
-	case ST_CONNECT: return &s->cur_timeout_connect_ms;
-	case ST_QUEUE: return &s->timeout_queue_ms;
-	case ST_SERVER: return &s->timeout_server_ms;
-	case ST_TARPIT: return &s->timeout_tarpit_ms;
-	case ST_TUNNEL: break;
-	}
-	return &s->timeout_tunnel_ms;
-}
-
-void stream_set_timeout(struct stream *s, enum stream_timeout which, uint32_t ms)
-{
-	*timeout_of(s, which) = ms;
-	s->own_timeouts |= (uint8_t)(1u << which);
-}
-
-static bool is_own(const struct stream *s, enum stream_timeout which)
-{
-	return s->own_timeouts >> which & 1;
-}
-
-void stream_take_timeouts(struct stream *s, const struct proxy *be)
-{
-	if (!is_own(s, ST_CONNECT))
-		s->cur_timeout_connect_ms = be->timeout_connect;
-	if (!is_own(s, ST_QUEUE))
-		s->timeout_queue_ms = be->timeout_queue;
-	if (!is_own(s, ST_SERVER))
-		s->timeout_server_ms = be->timeout_server;
-	if (!is_own(s, ST_TUNNEL))
-		s->timeout_tunnel_ms = be->timeout_tunnel;
-}
-
 static bool is_duplex(const struct stream *s)
 {
 	return !s->is_http || s->is_tunnel;

@@ -68,11 +68,6 @@ void stream_call_end(struct stream *s);
 void stream_set_end(struct stream *s, enum stream_end end, enum stream_fin fin);
 int32_t stream_elapsed_ms(const struct stream *s);
 
-/* For this stream, whatever its proxies say. */
-void stream_set_timeout(struct stream *s, enum stream_timeout which, uint32_t ms);
-/* Those of its backend, but for what a rule has set. */
-void stream_take_timeouts(struct stream *s, const struct proxy *be);
-
 /* buffering.c */
 /* Reads what has come into the direction's queue, up to @max bytes. Return: no more can come (end,
  * failure, or full). */
@@ -80,6 +75,12 @@ bool stream_buffer(struct stream *s, bool is_req, uint32_t max);
 void stream_pack(struct bufq *q); /* many small slices into few buffers, so that more find room */
 void stream_send_continue(struct stream *s); /* to a client that waits for it */
 void stream_send_interim(struct stream *s, struct http_msg *m);
+
+/* action_stream.c */
+/* For this stream, whatever its proxies say. */
+void stream_set_timeout(struct stream *s, enum stream_timeout which, uint32_t ms);
+/* Those of its backend, but for what a rule has set. */
+void stream_take_timeouts(struct stream *s, const struct proxy *be);
 
 /* request.c */
 enum step phase_req_inspect(struct stream *s);

@@ -29,7 +29,7 @@ struct proxy_rt {
 	atomic_int state;                   /* [atomic] enum proxy_state; control writes */
 	struct counter_set fe_counters, be_counters;
 	atomic_bool is_unpublished; /* [atomic] control writes: switching passes it over */
-	atomic_uint fe_maxconn; /* [atomic] in force; 'set maxconn frontend' */
+	atomic_uint fe_maxconn;     /* [atomic] in force; 'set maxconn frontend' */
 	/* [atomic] in force; 0: servers' minconn counts for nothing */
 	atomic_uint fullconn;
 	/* [rcu] in the generation in force; NULL: roundrobin */
