@@ -453,6 +453,8 @@ static const struct cfg_kw global_kws[] = {
 	  .help = "most worker threads where nbthread is not given" },
 	{ .name = "uid", GLOBAL, ARGS(1, 1), .parse = parse_id,
 	  .usage = "uid <number>", .help = "user of the process once it has started" },
+	{ .name = "tune.ring.queues", GLOBAL, .type = CFG_T_IGNORED, .usage = "tune.ring.queues <number>",
+	  .help = "writers of a ring hold its lock for one copy; there are no queues of them" },
 	{ .name = "ulimit-n", GLOBAL, .type = CFG_T_UINT, .offset = OFF(ulimit_n), .min = 32, .max = INT32_MAX,
 	  .usage = "ulimit-n <number>", .help = "limit of file descriptors; by default what maxconn needs" },
 	{ .name = "user", GLOBAL, ARGS(1, 1), .parse = parse_user,

@@ -180,7 +180,6 @@ static const struct cfg_kw refused_kws[] = {
 	REFUSED("tune.rcvbuf.frontend", "it concerns datagram sockets; for TCP use the same with '.client' or '.server'"),
 	REFUSED("tune.renice.runtime", "set the priority where the process is started: nice, or Nice= of systemd"),
 	REFUSED("tune.renice.startup", "set the priority where the process is started: nice, or Nice= of systemd"),
-	REFUSED("tune.ring.queues", "there are no rings; remove this line"),
 	REFUSED("tune.sndbuf.backend", "it concerns datagram sockets; for TCP use the same with '.client' or '.server'"),
 	REFUSED("tune.sndbuf.frontend", "it concerns datagram sockets; for TCP use the same with '.client' or '.server'"),
 	REFUSED("tune.ssl.cachesize", NO_TLS),

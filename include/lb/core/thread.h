@@ -5,7 +5,7 @@
  *
  * Ways between threads: RCU (QSBR; workers are online but while asleep in the poller), atomics,
  * mail, and the few locks listed here in the order they may be taken:
- *     server.queue_lock, proxy_rt.queue_lock.
+ *     server.queue_lock, proxy_rt.queue_lock; ring.lock, under which no other is taken.
  */
 #ifndef LB_CORE_THREAD_H
 #define LB_CORE_THREAD_H
