@@ -52,9 +52,9 @@ struct log_target {
 	struct log_addr addr;
 	const struct cfg_line *line; /* for messages about opening it */
 	const struct cfg_word *word;
-	struct log_sock *sock;  /* holds a reference; NULL until opened, and for the others */
-	struct slice ring_name; /* ring@; .ptr NULL: another kind */
-	struct ring *ring;      /* holds a reference; NULL until opened */
+	struct log_sock *sock;     /* holds a reference; NULL until opened, and for the others */
+	struct slice ring_name;    /* ring@; .ptr NULL: another kind */
+	struct ring *ring;         /* holds a reference; NULL until opened */
 	struct slice backend_name; /* backend@; .ptr NULL: another kind */
 	const void *backend;       /* resolved */
 	enum log_format format;

@@ -53,8 +53,8 @@ char *arena_printf(struct arena *a, const char *fmt, ...) LB_PRINTF(2, 3);
 /* slice_dup in the arena; .ptr NULL when memory is out */
 struct slice arena_slice(struct arena *a, struct slice s);
 
-/* free() of @size bytes, which may be many: other threads of the process can ask the kernel for memory
- * meanwhile, which they could not while it takes away all of it at once. */
+/* free() of @size bytes, which may be many: other threads of the process can ask the kernel for
+ * memory meanwhile, which they could not while it takes away all of it at once. */
 void free_large(void *p, size_t size);
 
 #define ARENA_NEW(a, type) ((type *)arena_calloc((a), sizeof(type)))

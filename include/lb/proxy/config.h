@@ -73,8 +73,8 @@ struct config {
 	struct list log_profiles;           /* struct log_profile, by order of the files */
 	struct dgram_conf **dgrams;         /* of all log-forward sections */
 	unsigned n_dgrams;
-	struct list rings;                  /* struct ring_conf */
-	struct list log_profile_refs;       /* rules that name one, until they are resolved */
+	struct list rings;            /* struct ring_conf */
+	struct list log_profile_refs; /* rules that name one, until they are resolved */
 	struct config_index *index; /* hash for config_find_*, and what the parser must remember */
 	struct config_refs *refs;   /* n_workers + 1; made at activation */
 	unsigned n_refs;

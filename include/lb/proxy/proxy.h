@@ -135,9 +135,9 @@ struct proxy {
 	unsigned n_force_switch;
 	/* resolved defaults included */
 	struct logformat *log_format, *log_format_sd, *error_log_format;
-	uint32_t log_steps;          /* bits of enum log_step; 0: one line, at the end */
+	uint32_t log_steps;              /* bits of enum log_step; 0: one line, at the end */
 	struct log_forward *log_forward; /* a log-forward section; NULL: another */
-	const char *log_format_text; /* as given; NULL: by option */
+	const char *log_format_text;     /* as given; NULL: by option */
 	struct logformat *unique_id_format;
 	struct slice unique_id_header;
 	/* captures: 'capture request header', 'capture response header', 'capture cookie' */

@@ -55,7 +55,7 @@ struct server_conf {
 	void *ext_tls;                        /* the tls module's part */
 	uint32_t log_bufsize;                 /* lines kept for a log server over TCP, bytes */
 	bool log_octet_count;                 /* log-proto octet-count */
-	struct log_stream *log_stream; /* [control] for rt, until it is in force; owned */
+	struct log_stream *log_stream;        /* [control] for rt, until it is in force; owned */
 };
 
 /* Administrative state: reasons to be out of service, a bit each. */
@@ -100,7 +100,7 @@ struct server {
 	atomic_uint puid;
 	/* [rcu] of the generation in force; NULL: removed */
 	_Atomic(const struct server_conf *) conf;
-	_Atomic(struct srv_addr *) addr; /* [rcu] */
+	_Atomic(struct srv_addr *) addr;         /* [rcu] */
 	_Atomic(struct log_stream *) log_stream; /* [rcu] lines for a log server over TCP; NULL */
 	/* [atomic] control raises it when connections made before lead elsewhere */
 	_Atomic(uint16_t) conn_epoch;
