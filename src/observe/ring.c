@@ -63,13 +63,10 @@ static void area_free(struct ring_area **ap)
 /* What was there stays readable as "<path>.bak". */
 static void rotate(const char *path)
 {
-	size_t n = strlen(path);
-	char *backup = malloc(n + sizeof(".bak"));
+	char *backup;
 
-	if (!backup)
+	if (asprintf(&backup, "%s.bak", path) < 0)
 		return;
-	memcpy(backup, path, n);
-	memcpy(backup + n, ".bak", sizeof(".bak"));
 	if (access(path, F_OK) == 0)
 		(void)!rename(path, backup);
 	free(backup);

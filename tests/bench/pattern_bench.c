@@ -164,7 +164,7 @@ int main(void)
 	if (threads_init(1) != 0)
 		return 1;
 	clock_cost = clock_ns();
-	printf("look-ups in %u entries      loaded   one by one (indices)\n", N_ENTRIES);
+	printf("look-ups in %d entries      loaded   one by one (indices)\n", N_ENTRIES);
 	for (size_t i = 0; i < LB_ARRAY_LEN(benches); i++) {
 		struct pat_ref *ref = load(&benches[i]);
 		double loaded, added;
