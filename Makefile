@@ -136,6 +136,7 @@ lint:
 
 bench: $(PROG) $(BENCHES)
 	@$(BUILD)/tests/bench/parse_bench
+	@$(BUILD)/tests/bench/pattern_bench
 	@if [ -x scripts/bench ]; then LB=$(abspath $(PROG)) BUILD=$(abspath $(BUILD)) scripts/bench; fi
 
 bench-programs: $(BENCHES)
