@@ -69,8 +69,7 @@ static void begin_section(struct cfg_parser *p, const struct cfg_section *s)
  * section. */
 static bool report_section(struct cfg_parser *p, const struct cfg_word *w)
 {
-	unsigned d;
-	const char *near = section_nearest(slice_make(w->str, w->len), &d);
+	const char *near = section_nearest(slice_make(w->str, w->len));
 
 	if (p->section && (!near || w->col != 1))
 		return false;

@@ -97,7 +97,7 @@ int cond_eval(struct arena *a, struct slice text, const char **err, uint32_t *at
 struct slice words_join(struct arena *a, const struct cfg_line *line, uint32_t from);
 
 const struct cfg_section *section_find(const char *name);
-const char *section_nearest(struct slice name, unsigned *distance_out);
+const char *section_nearest(struct slice name);
 /* What the sections that take @kw of @scope are called: "frontend or listen". NULL: none. */
 const char *sections_taking(struct cfg_parser *p, enum cfg_scope scope, const char *name);
 /* Reports a word that @scope does not know. */

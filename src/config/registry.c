@@ -169,7 +169,7 @@ const char *cfg_nearest_kw(enum cfg_scope scope, uint32_t where, struct slice na
 {
 	const struct scope_kws *s = &scopes[scope];
 	const char *best = NULL;
-	unsigned best_distance = UINT32_MAX, d;
+	unsigned best_distance = STR_FAR;
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct cfg_kw *kw = s->v[i];
@@ -178,10 +178,8 @@ const char *cfg_nearest_kw(enum cfg_scope scope, uint32_t where, struct slice na
 			continue;
 		if (where && kw->where && !(kw->where & where))
 			continue;
-		if (str_is_near(name, plain_name(kw), &d) && d < best_distance) {
+		if (str_is_nearer(name, plain_name(kw), &best_distance))
 			best = kw->name;
-			best_distance = d;
-		}
 	}
 	return best;
 }
@@ -207,20 +205,15 @@ const struct cfg_section *section_find(const char *name)
 	return NULL;
 }
 
-const char *section_nearest(struct slice name, unsigned *distance_out)
+const char *section_nearest(struct slice name)
 {
 	const char *best = NULL;
-	unsigned d;
+	unsigned distance = STR_FAR;
 
-	*distance_out = UINT32_MAX;
-	for (size_t i = 0; i < n_sections; i++) {
-		if (sections[i]->refused)
-			continue;
-		if (str_is_near(name, slice_of(sections[i]->name), &d) && d < *distance_out) {
+	for (size_t i = 0; i < n_sections; i++)
+		if (!sections[i]->refused &&
+			str_is_nearer(name, slice_of(sections[i]->name), &distance))
 			best = sections[i]->name;
-			*distance_out = d;
-		}
-	}
 	return best;
 }
 

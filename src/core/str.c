@@ -306,11 +306,13 @@ unsigned str_distance(struct slice a, struct slice b)
 	return rows[a.len % 3][b.len];
 }
 
-bool str_is_near(struct slice word, struct slice cand, unsigned *distance_out)
+bool str_is_nearer(struct slice word, struct slice cand, unsigned *best)
 {
 	size_t longest = LB_MAX(word.len, cand.len);
 	unsigned d = str_distance(word, cand);
 
-	*distance_out = d;
-	return d < longest && d <= (longest + 2) / 3;
+	if (d >= longest || d > (longest + 2) / 3 || d >= *best)
+		return false;
+	*best = d;
+	return true;
 }

@@ -301,17 +301,14 @@ static const struct normalizer normalizers[] = {
 
 const struct normalizer *normalizer_find(struct slice name, const char **near_out)
 {
-	unsigned d, best = 0;
+	unsigned best = STR_FAR;
 
 	*near_out = NULL;
 	for (size_t i = 0; i < LB_ARRAY_LEN(normalizers); i++) {
 		if (slice_eq(name, slice_of(normalizers[i].name)))
 			return &normalizers[i];
-		if (!str_is_near(name, slice_of(normalizers[i].name), &d) ||
-			(*near_out && d >= best))
-			continue;
-		*near_out = normalizers[i].name;
-		best = d;
+		if (str_is_nearer(name, slice_of(normalizers[i].name), &best))
+			*near_out = normalizers[i].name;
 	}
 	return NULL;
 }

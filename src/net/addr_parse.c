@@ -104,14 +104,11 @@ static struct slice after(struct slice s, size_t n)
 static int unknown_prefix(const struct parse *x, struct slice name)
 {
 	const char *nearest = NULL;
-	unsigned best = UINT32_MAX, d;
+	unsigned best = STR_FAR;
 
-	for (size_t i = 0; i < LB_ARRAY_LEN(prefixes); i++) {
-		if (!str_is_near(name, slice_of(prefixes[i].name), &d) || d >= best)
-			continue;
-		best = d;
-		nearest = prefixes[i].name;
-	}
+	for (size_t i = 0; i < LB_ARRAY_LEN(prefixes); i++)
+		if (str_is_nearer(name, slice_of(prefixes[i].name), &best))
+			nearest = prefixes[i].name;
 	if (nearest)
 		return bad(x, name, "'" SLICE_FMT "' is not a kind of address; did you mean '%s'?",
 			SLICE_ARG(name), nearest);

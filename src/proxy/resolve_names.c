@@ -11,17 +11,13 @@
 static const char *nearest(const struct config *c, struct slice name, uint32_t caps)
 {
 	const char *best = NULL;
-	unsigned best_distance = UINT32_MAX, d;
+	unsigned distance = STR_FAR;
 
 	for (unsigned i = 0; i < c->n_proxies; i++) {
 		const struct proxy *px = c->proxies[i];
 
-		if (!(px->caps & caps))
-			continue;
-		if (str_is_near(name, slice_of(px->name), &d) && d < best_distance) {
+		if (px->caps & caps && str_is_nearer(name, slice_of(px->name), &distance))
 			best = px->name;
-			best_distance = d;
-		}
 	}
 	return best;
 }
@@ -35,17 +31,15 @@ static const char *nearest_server(
 	struct slice own = slice_make(name.ptr + skip, name.len - skip);
 	const struct proxy *px = curpx;
 	const char *best = NULL;
-	unsigned best_distance = UINT32_MAX, d;
+	unsigned distance = STR_FAR;
 
 	if (slash)
 		px = config_find(c, slice_make(name.ptr, skip - 1), CFG_BE);
 	for (unsigned i = 0; px && i < px->n_servers; i++) {
 		const char *cand = px->servers[i]->name;
 
-		if (str_is_near(own, slice_of(cand), &d) && d < best_distance) {
+		if (str_is_nearer(own, slice_of(cand), &distance))
 			best = cand;
-			best_distance = d;
-		}
 	}
 	return best;
 }

@@ -116,15 +116,11 @@ static int find_step(struct slice name, int end)
 static const char *nearest_step(struct slice name, int end)
 {
 	const char *best = NULL;
-	unsigned distance, best_distance = UINT32_MAX;
+	unsigned distance = STR_FAR;
 
-	for (int i = 0; i < end; i++) {
-		if (!str_is_near(name, slice_of(kinds[i].name), &distance) ||
-			distance >= best_distance)
-			continue;
-		best = kinds[i].name;
-		best_distance = distance;
-	}
+	for (int i = 0; i < end; i++)
+		if (str_is_nearer(name, slice_of(kinds[i].name), &distance))
+			best = kinds[i].name;
 	return best;
 }
 

@@ -133,18 +133,14 @@ static struct slice bare(const struct cfg_word *w)
 static const struct action_kw *nearest(struct slice name, enum ruleset rs)
 {
 	const struct action_kw *best = NULL;
-	unsigned best_d = 0, d;
+	unsigned distance = STR_FAR;
 
 	for (size_t i = 0; i < n_actions; i++) {
 		const char *cand = actions[i]->name;
 
-		if (!(actions[i]->sets & RS_BIT(rs)) ||
-			!str_is_near(name, slice_make(cand, stem_len(cand)), &d))
-			continue;
-		if (!best || d < best_d) {
+		if (actions[i]->sets & RS_BIT(rs) &&
+			str_is_nearer(name, slice_make(cand, stem_len(cand)), &distance))
 			best = actions[i];
-			best_d = d;
-		}
 	}
 	return best;
 }

@@ -122,16 +122,14 @@ static enum verdict exec_service(const struct rule *r, struct smp_env *env, stru
 static const struct service_kw *nearest_service(struct slice name)
 {
 	const struct service_kw *best = NULL;
-	unsigned best_d = 0, d;
+	unsigned distance = STR_FAR;
 
 	LB_REGISTRY_FOREACH(service, it)
 	{
 		const struct service_kw *s = *it;
 
-		if (str_is_near(name, slice_of(s->name), &d) && (!best || d < best_d)) {
+		if (str_is_nearer(name, slice_of(s->name), &distance))
 			best = s;
-			best_d = d;
-		}
 	}
 	return best;
 }

@@ -175,21 +175,15 @@ static const struct builtin *find_builtin(struct slice name)
 const char *acl_nearest(const struct acl_scope *scope, struct slice name)
 {
 	const char *best = NULL;
-	unsigned distance, best_distance = UINT32_MAX;
+	unsigned distance = STR_FAR;
 
 	for (; scope; scope = scope->parent)
 		for (unsigned i = 0; i < scope->n_acls; i++)
-			if (str_is_near(name, slice_of(scope->acls[i]->name), &distance) &&
-				distance < best_distance) {
+			if (str_is_nearer(name, slice_of(scope->acls[i]->name), &distance))
 				best = scope->acls[i]->name;
-				best_distance = distance;
-			}
 	for (size_t i = 0; i < LB_ARRAY_LEN(builtins); i++)
-		if (str_is_near(name, slice_of(builtins[i].name), &distance) &&
-			distance < best_distance) {
+		if (str_is_nearer(name, slice_of(builtins[i].name), &distance))
 			best = builtins[i].name;
-			best_distance = distance;
-		}
 	return best;
 }
 

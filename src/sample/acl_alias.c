@@ -56,18 +56,15 @@ const struct acl_alias_kw *acl_alias_find(struct slice name)
 const char *acl_alias_nearest(struct slice name)
 {
 	const char *best = NULL;
-	unsigned distance, best_distance = UINT32_MAX;
+	unsigned distance = STR_FAR;
 
 	LB_REGISTRY_FOREACH(acl_alias, it)
 	{
 		const struct acl_alias_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
-			if (str_is_near(name, slice_of(t->kws[i].name), &distance) &&
-				distance < best_distance) {
+			if (str_is_nearer(name, slice_of(t->kws[i].name), &distance))
 				best = t->kws[i].name;
-				best_distance = distance;
-			}
 	}
 	return best;
 }

@@ -152,14 +152,11 @@ static enum smp_type match_type(enum pat_match m)
 static int unknown_match(const struct test_parser *tp, const struct cfg_word *w)
 {
 	const char *near = NULL;
-	unsigned best_distance = UINT32_MAX, d;
+	unsigned distance = STR_FAR;
 
-	for (int m = 0; m < PAT_N; m++) {
-		if (!str_is_near(text_of(w), slice_of(pat_match_name(m)), &d) || d >= best_distance)
-			continue;
-		near = pat_match_name(m);
-		best_distance = d;
-	}
+	for (int m = 0; m < PAT_N; m++)
+		if (str_is_nearer(text_of(w), slice_of(pat_match_name(m)), &distance))
+			near = pat_match_name(m);
 	if (near)
 		return cfg_error(tp->p, w, "'%s' is not a matching method; did you mean '%s'?",
 			w->str, near);

@@ -189,7 +189,7 @@ CONV(fix_tag_value)
 static int check_fix_tag(struct arg *args, void **priv_out, struct arena *a, const char **err)
 {
 	const char *near = NULL;
-	unsigned distance, best = UINT32_MAX;
+	unsigned best = STR_FAR;
 	uint64_t v;
 
 	if (str_parse_uint(args[0].str, &v) == 0 && v > 0 && v <= INT64_MAX) {
@@ -202,10 +202,8 @@ static int check_fix_tag(struct arg *args, void **priv_out, struct arena *a, con
 		args[0].sint = tag_names[i].tag;
 		if (slice_ieq(args[0].str, name))
 			return 0;
-		if (str_is_near(args[0].str, name, &distance) && distance < best) {
-			best = distance;
+		if (str_is_nearer(args[0].str, name, &best))
 			near = tag_names[i].name;
-		}
 	}
 	*err = near ? arena_printf(a, "'%.*s' is no tag; did you mean '%s'?",
 			      SLICE_ARG(args[0].str), near)

@@ -211,14 +211,12 @@ static const char *name_at(bool is_enc, unsigned i)
 static int unknown_name(
 	struct cfg_parser *p, const struct cfg_word *w, uint32_t at, struct slice name, bool is_enc)
 {
-	unsigned distance, best = UINT32_MAX;
+	unsigned best = STR_FAR;
 	const char *near = NULL, *one;
 
 	for (unsigned i = 0; (one = name_at(is_enc, i)); i++)
-		if (str_is_near(name, slice_of(one), &distance) && distance < best) {
-			best = distance;
+		if (str_is_nearer(name, slice_of(one), &best))
 			near = one;
-		}
 	if (near)
 		return cfg_error_at(p, w, at, (uint32_t)LB_MAX(name.len, 1u),
 			"'%.*s' is no algorithm of encrypted tokens; did you mean '%s'?",

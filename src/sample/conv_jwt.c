@@ -259,14 +259,12 @@ static int check_query(struct arg *args, void **priv_out, struct arena *a, const
 static const char *nearest_alg(struct slice name)
 {
 	const char *near = NULL;
-	unsigned distance, best = UINT32_MAX;
+	unsigned best = STR_FAR;
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(algs); i++)
 		if (algs[i].family != FAM_NONE &&
-			str_is_near(name, slice_of(algs[i].name), &distance) && distance < best) {
-			best = distance;
+			str_is_nearer(name, slice_of(algs[i].name), &best))
 			near = algs[i].name;
-		}
 	return near;
 }
 

@@ -442,7 +442,7 @@ static int parse_property(uint64_t id, struct query *q, struct arena *a, const c
 
 static int parse_field(struct slice text, struct query *q, struct arena *a, const char **err)
 {
-	unsigned in = q->type == CONNECT ? IN_CONNECT : IN_CONNACK, distance, best = UINT32_MAX;
+	unsigned in = q->type == CONNECT ? IN_CONNECT : IN_CONNACK, best = STR_FAR;
 	const char *near = NULL;
 	uint64_t id;
 
@@ -456,10 +456,8 @@ static int parse_field(struct slice text, struct query *q, struct arena *a, cons
 		q->field = (enum field)i;
 		if (slice_ieq(text, name))
 			return 0;
-		if (str_is_near(text, name, &distance) && distance < best) {
-			best = distance;
+		if (str_is_nearer(text, name, &best))
 			near = fields[i].name;
-		}
 	}
 	*err = arena_printf(a, "%s has no field '%.*s'%s%s%s",
 		q->type == CONNECT ? "connect" : "connack", SLICE_ARG(text),

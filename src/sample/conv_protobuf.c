@@ -351,7 +351,7 @@ static int parse_path(struct slice text, struct query *q, struct arena *a, const
 static int parse_type(struct slice text, struct query *q, struct arena *a, const char **err)
 {
 	const char *near = NULL;
-	unsigned distance, best = UINT32_MAX;
+	unsigned best = STR_FAR;
 
 	for (unsigned i = TYPE_INT32; i < LB_ARRAY_LEN(types); i++) {
 		struct slice name = slice_of(types[i].name);
@@ -360,10 +360,8 @@ static int parse_type(struct slice text, struct query *q, struct arena *a, const
 			q->type = (enum field_type)i;
 			return 0;
 		}
-		if (str_is_near(text, name, &distance) && distance < best) {
-			best = distance;
+		if (str_is_nearer(text, name, &best))
 			near = types[i].name;
-		}
 	}
 	if (near)
 		*err = arena_printf(a, "'%.*s' is no type of a field; did you mean '%s'?",

@@ -29,17 +29,14 @@ struct nearest {
 static void see_name(const EVP_MD *md, const char *from, const char *to, void *arg)
 {
 	struct nearest *n = arg;
-	unsigned distance;
 
-	if (!from || !str_is_near(n->wanted, slice_of(from), &distance) || distance >= n->distance)
-		return;
-	n->name = from;
-	n->distance = distance;
+	if (from && str_is_nearer(n->wanted, slice_of(from), &n->distance))
+		n->name = from;
 }
 
 static const char *unknown_md(struct arena *a, const char *name)
 {
-	struct nearest n = { slice_of(name), NULL, UINT32_MAX };
+	struct nearest n = { slice_of(name), NULL, STR_FAR };
 
 	EVP_MD_do_all_sorted(see_name, &n);
 	if (n.name)

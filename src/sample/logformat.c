@@ -291,18 +291,15 @@ static const struct logvar_kw *find_var(struct slice name)
 static const char *nearest_var(struct slice name)
 {
 	const char *best = NULL;
-	unsigned distance, best_distance = UINT32_MAX;
+	unsigned distance = STR_FAR;
 
 	LB_REGISTRY_FOREACH(logvar, it)
 	{
 		const struct logvar_table *t = *it;
 
 		for (size_t i = 0; i < t->n; i++)
-			if (str_is_near(name, slice_of(t->kws[i].name), &distance) &&
-				distance < best_distance) {
+			if (str_is_nearer(name, slice_of(t->kws[i].name), &distance))
 				best = t->kws[i].name;
-				best_distance = distance;
-			}
 	}
 	return best;
 }

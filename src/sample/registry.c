@@ -218,34 +218,25 @@ const struct conv_kw *conv_find(struct slice name)
 	return NULL;
 }
 
-static void take_if_nearer(
-	struct slice name, const char *cand, const char **best, unsigned *best_distance)
-{
-	unsigned distance;
-
-	if (!str_is_near(name, slice_of(cand), &distance) || distance >= *best_distance)
-		return;
-	*best = cand;
-	*best_distance = distance;
-}
-
 const char *fetch_nearest(struct slice name)
 {
 	const char *best = NULL;
-	unsigned distance = UINT32_MAX;
+	unsigned distance = STR_FAR;
 
 	for (size_t i = 0; i < n_fetches; i++)
-		take_if_nearer(name, fetches[i]->name, &best, &distance);
+		if (str_is_nearer(name, slice_of(fetches[i]->name), &distance))
+			best = fetches[i]->name;
 	return best;
 }
 
 const char *conv_nearest(struct slice name)
 {
 	const char *best = NULL;
-	unsigned distance = UINT32_MAX;
+	unsigned distance = STR_FAR;
 
 	for (size_t i = 0; i < n_convs; i++)
-		take_if_nearer(name, convs[i]->name, &best, &distance);
+		if (str_is_nearer(name, slice_of(convs[i]->name), &distance))
+			best = convs[i]->name;
 	return best;
 }
 

@@ -38,14 +38,11 @@ unsigned var_cond_by_name(struct slice name)
 const char *var_cond_unknown(struct arena *a, struct slice name)
 {
 	const char *best = NULL;
-	unsigned best_distance = UINT_MAX, distance;
+	unsigned distance = STR_FAR;
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(conditions); i++)
-		if (str_is_near(name, slice_of(conditions[i].name), &distance) &&
-			distance < best_distance) {
+		if (str_is_nearer(name, slice_of(conditions[i].name), &distance))
 			best = conditions[i].name;
-			best_distance = distance;
-		}
 	if (best)
 		return arena_printf(a, "'" SLICE_FMT "' is not a condition; did you mean '%s'?",
 			SLICE_ARG(name), best);

@@ -150,16 +150,13 @@ static struct var_name *intern(struct slice text, enum var_scope scope)
 static const char *nearest_scope(struct slice text)
 {
 	const char *dot = memchr(text.ptr, '.', text.len), *best = NULL;
-	unsigned best_distance = UINT_MAX, distance;
+	unsigned distance = STR_FAR;
 
 	for (int i = 0; dot && dot + 1 < text.ptr + text.len && i < VAR_N_SCOPES; i++) {
 		struct slice word = slice_make(text.ptr, (size_t)(dot - text.ptr));
 
-		if (str_is_near(word, slice_of(scope_names[i]), &distance) &&
-			distance < best_distance) {
+		if (str_is_nearer(word, slice_of(scope_names[i]), &distance))
 			best = scope_names[i];
-			best_distance = distance;
-		}
 	}
 	return best;
 }

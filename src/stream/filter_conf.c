@@ -63,21 +63,16 @@ static const struct {
 static int report_unknown(struct cfg_parser *p, const struct cfg_word *w)
 {
 	const struct filter_ops *v[KINDS_MAX] = { NULL };
-	unsigned n = collect(v), best_d = 0, d;
+	unsigned n = collect(v), distance = STR_FAR;
 	const char *best = NULL;
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(refused); i++)
 		if (strcmp(w->str, refused[i].name) == 0)
 			return cfg_error(
 				p, w, "the filter '%s' cannot be had: %s", w->str, refused[i].why);
-	for (unsigned i = 0; i < n; i++) {
-		if (!str_is_near(slice_make(w->str, w->len), slice_of(v[i]->name), &d))
-			continue;
-		if (!best || d < best_d) {
+	for (unsigned i = 0; i < n; i++)
+		if (str_is_nearer(slice_make(w->str, w->len), slice_of(v[i]->name), &distance))
 			best = v[i]->name;
-			best_d = d;
-		}
-	}
 	if (best)
 		return cfg_error(p, w, "there is no filter '%s'; did you mean '%s'?", w->str, best);
 	return cfg_error(p, w, "there is no filter '%s'", w->str);

@@ -328,17 +328,13 @@ static const struct filter_conf *find_limit(const struct proxy *px, const char *
 
 static const char *nearest_limit(const struct proxy *px, const struct cfg_word *w)
 {
-	unsigned best_d = 0, d;
+	unsigned distance = STR_FAR;
 	const char *best = NULL;
 
 	for (const struct filter_conf *fc = filters_of(px); fc; fc = fc->next) {
-		if (strcmp(fc->ops->group, bwlim_in.group) != 0 ||
-			!str_is_near(slice_make(w->str, w->len), slice_of(fc->name), &d))
-			continue;
-		if (!best || d < best_d) {
+		if (strcmp(fc->ops->group, bwlim_in.group) == 0 &&
+			str_is_nearer(slice_make(w->str, w->len), slice_of(fc->name), &distance))
 			best = fc->name;
-			best_d = d;
-		}
 	}
 	return best;
 }

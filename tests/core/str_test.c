@@ -273,12 +273,28 @@ static void test_distance(void **state)
 	};
 
 	for (size_t i = 0; i < LB_ARRAY_LEN(t); i++) {
-		unsigned d;
+		unsigned best = STR_FAR;
 
-		assert_int_equal(str_is_near(slice_of(t[i].a), slice_of(t[i].b), &d), t[i].is_near);
-		assert_int_equal(d, t[i].distance);
+		assert_int_equal(
+			str_is_nearer(slice_of(t[i].a), slice_of(t[i].b), &best), t[i].is_near);
+		assert_int_equal(best, t[i].is_near ? t[i].distance : STR_FAR);
+		assert_int_equal(str_distance(slice_of(t[i].a), slice_of(t[i].b)), t[i].distance);
 		assert_int_equal(str_distance(slice_of(t[i].b), slice_of(t[i].a)), t[i].distance);
 	}
+}
+
+/* Of words that are near, the nearest; of two equally near, the first. */
+static void test_nearest_of_many(void **state)
+{
+	static const char *const words[] = { "backlog", "bend", "bind", "band", "balance" };
+	const char *best = NULL;
+	unsigned distance = STR_FAR;
+
+	for (size_t i = 0; i < LB_ARRAY_LEN(words); i++)
+		if (str_is_nearer(SLICE("bnd"), slice_of(words[i]), &distance))
+			best = words[i];
+	assert_string_equal(best, "bend");
+	assert_int_equal(distance, 1);
 }
 
 static void test_distance_of_long_words(void **state)
@@ -306,6 +322,7 @@ int main(void)
 		cmocka_unit_test(test_strbuf_fixed),
 		cmocka_unit_test(test_strbuf_after_failure),
 		cmocka_unit_test(test_distance),
+		cmocka_unit_test(test_nearest_of_many),
 		cmocka_unit_test(test_distance_of_long_words),
 	};
 

@@ -59,8 +59,13 @@ int str_parse_duration(struct slice s, uint64_t default_us, uint64_t *us_out) LB
 /* A size with an optional unit k, m, g (powers of 1024). */
 int str_parse_size(struct slice s, uint64_t *out) LB_MUST_CHECK;
 
-/* Damerau-Levenshtein distance; and whether it is near enough to propose @cand for @word. */
-unsigned str_distance(struct slice a, struct slice b);
-bool str_is_near(struct slice word, struct slice cand, unsigned *distance_out);
+unsigned str_distance(struct slice a, struct slice b); /* Damerau-Levenshtein */
+
+/*
+ * For the one of many words that was meant perhaps by @word: is @cand near enough to be proposed,
+ * and nearer than all before it? Then *@best becomes its distance. It begins with STR_FAR.
+ */
+#define STR_FAR UINT32_MAX
+bool str_is_nearer(struct slice word, struct slice cand, unsigned *best);
 
 #endif
