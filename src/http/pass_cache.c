@@ -55,7 +55,8 @@ static struct cache *get_cache(void)
 		free(c);
 		return NULL;
 	}
-	return cache = c;
+	cache = c;
+	return c;
 }
 
 bool pass_cache_key(const char *hash, struct slice pass, struct pass_key *out)

@@ -179,7 +179,9 @@ int pat_view_build(struct pat_view *v, struct arena *a, const char **err)
 	struct pat_set *set = calloc(1, sizeof(*set) + ref->n_segs * sizeof(set->lv[0]));
 
 	*err = "out of memory";
-	for (uint32_t i = 0; set && i < ref->n_segs; i++) {
+	if (!set)
+		return -1;
+	for (uint32_t i = 0; i < ref->n_segs; i++) {
 		const struct pat_seg *seg = ref->segs[i];
 
 		set->lv[i] = pat_list_over(v->kind, seg->e, seg->n, NULL, a, err);
@@ -187,13 +189,12 @@ int pat_view_build(struct pat_view *v, struct arena *a, const char **err)
 			while (i-- > 0)
 				pat_list_free(&set->lv[i]);
 			free(set);
-			set = NULL;
-			break;
+			return -1;
 		}
 		set->n++;
 	}
 	atomic_store(&v->set, set);
-	return set ? 0 : -1;
+	return 0;
 }
 
 void pat_view_free(struct pat_view **vp)

@@ -502,7 +502,7 @@ frontend web
         lb.ask("set server turns/%s state maint" % name)
     before = int(lb.info("DroppedLogs"))
     ask(port, b"GET /c HTTP/1.1")
-    assert int(lb.info("DroppedLogs")) == before + 1
+    wait_for(lambda: int(lb.info("DroppedLogs")) == before + 1, "it is counted")
     # an address that changes
     other = Collector()
     lb.ask("set server turns/s1 state ready")

@@ -183,7 +183,7 @@ static bool decrypts(const char *jwk, struct slice token, struct slice *out)
 
 static void check_right(size_t i)
 {
-	struct slice text;
+	struct slice text = SLICE_NULL;
 
 	if (!decrypts(samples[i].key, slice_of(samples[i].token), &text))
 		fail_msg("%s: does not decrypt", samples[i].alg);
