@@ -10,6 +10,7 @@
 #include "reader_priv.h"
 
 #include <lb/config/env.h>
+#include <lb/core/encode.h>
 
 #include <ctype.h>
 #include <errno.h>
@@ -103,19 +104,11 @@ static void close_word(struct lexer *lx, const char *raw_end)
 	lx->in_word = false;
 }
 
-static int hex_value(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 static void lex_hex(struct lexer *lx)
 {
 	char *at = lx->pos;
-	int hi = lx->end - at > 2 ? hex_value(at[2]) : -1;
-	int lo = lx->end - at > 3 && hi >= 0 ? hex_value(at[3]) : -1;
+	int hi = lx->end - at > 2 ? hex_digit(at[2]) : -1;
+	int lo = lx->end - at > 3 && hi >= 0 ? hex_digit(at[3]) : -1;
 
 	if (lo < 0) {
 		fail(lx, at, at + 2, "'\\x' expects two hexadecimal digits, as in '\\x0a'");

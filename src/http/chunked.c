@@ -5,6 +5,7 @@
  * Strict: hexadecimal digits only, lines end with CR LF, extensions are skipped and bounded per
  * message.
  */
+#include <lb/core/encode.h>
 #include <lb/http/parse.h>
 
 #define MAX_EXT_BYTES   4096
@@ -19,15 +20,6 @@ enum chunk_state {
 	CH_DATA_LF,
 	CH_DONE
 };
-
-static int hex_digit(char c)
-{
-	char lower = c | 0x20;
-
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
-}
 
 static enum h1_result refuse(struct h1_chunked *c, const char *why)
 {

@@ -4,61 +4,24 @@
  *
  * Of proxied requests under 'option http-use-proxy-header' it is Proxy-Authorization.
  */
+#include <lb/core/encode.h>
 #include <lb/core/thread.h>
 #include <lb/http/userlist.h>
 
 #include "fetch_priv.h"
 
-/* --- base64 (RFC 4648 4), padding optional --- */
-
-static int digit(char c)
-{
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
-
-/* Into scratch. .ptr NULL: malformed, or no memory */
-static struct slice decode(struct slice s)
-{
-	uint32_t bits = 0;
-	unsigned n_bits = 0;
-	size_t len = 0;
-	char *out;
-
-	while (s.len && s.ptr[s.len - 1] == '=')
-		s.len--;
-	out = s.len % 4 == 1 ? NULL : scratch_alloc(s.len + 1);
-	if (!out)
-		return SLICE_NULL;
-	for (size_t i = 0; i < s.len; i++) {
-		int d = digit(s.ptr[i]);
-
-		if (d < 0)
-			return SLICE_NULL;
-		bits = bits << 6 | (uint32_t)d;
-		n_bits += 6;
-		if (n_bits >= 8) {
-			n_bits -= 8;
-			out[len++] = (char)(bits >> n_bits);
-		}
-	}
-	return slice_make(out, len);
-}
+/* --- fields --- */
 
 static void split_basic(struct http_credentials *c)
 {
-	struct slice text = decode(c->rest);
-	const char *colon = text.ptr ? memchr(text.ptr, ':', text.len) : NULL;
+	char *text = scratch_alloc(c->rest.len + 1);
+	ssize_t len = text ? base64_decode(c->rest, text) : -1;
+	char *colon = len > 0 ? memchr(text, ':', (size_t)len) : NULL;
 
 	if (!colon)
 		return;
-	c->user = slice_make(text.ptr, (size_t)(colon - text.ptr));
-	c->pass = slice_make(colon + 1, (size_t)(text.ptr + text.len - colon - 1));
+	c->user = slice_make(text, (size_t)(colon - text));
+	c->pass = slice_make(colon + 1, (size_t)(text + len - colon - 1));
 }
 
 static bool split_scheme(struct slice value, struct http_credentials *c)

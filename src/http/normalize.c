@@ -10,6 +10,7 @@
  *
  * Pure functions over slices; scratch memory at most.
  */
+#include <lb/core/encode.h>
 #include <lb/core/thread.h>
 
 #include <errno.h>
@@ -117,14 +118,6 @@ static int path_strip_dotdot(struct strbuf *out, struct slice s, bool is_full)
 }
 
 /* --- percent-encoding --- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* The byte that the sequence at @p stands for; -1: it is none. */
 static int decode(const char *p, const char *end)

@@ -6,6 +6,7 @@
  * New values are put into the message's arena (the stream's), old ones stay where they are. Nothing
  * is allocated elsewhere.
  */
+#include <lb/core/encode.h>
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
 #include <lb/core/tune.h>
@@ -16,14 +17,6 @@
 struct http_msg *rewrite_msg(const struct rule *r, const struct smp_env *env)
 {
 	return r->set == RS_HTTP_REQ ? env->req : env->res;
-}
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* One escape of a replacement: \1 a group, \x41 a byte, \c the character itself. Return: bytes of

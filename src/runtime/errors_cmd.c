@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* 'show errors': the last malformed request and response of each proxy, byte by byte. */
+#include <lb/core/encode.h>
 #include <lb/observe/command.h>
 #include <lb/proxy/config.h>
 #include <lb/stream/log.h>
@@ -17,7 +18,6 @@ struct show_errors {
 /* One byte as it is shown. Return: characters at @dst[5]. */
 static unsigned put_byte(char *dst, unsigned char c)
 {
-	static const char hex[] = "0123456789ABCDEF";
 	static const char from[] = "\t\n\r\033\\", to[] = "tnre\\";
 	const char *at = c ? strchr(from, c) : NULL;
 
@@ -31,8 +31,7 @@ static unsigned put_byte(char *dst, unsigned char c)
 		return 2;
 	}
 	dst[1] = 'x';
-	dst[2] = hex[c >> 4];
-	dst[3] = hex[c & 15];
+	hex_put(dst + 2, c);
 	return 4;
 }
 

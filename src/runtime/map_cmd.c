@@ -5,6 +5,7 @@
  * "#<number>" as dumps show it, a version by "@<ver>" in front of the list. Large commits answer
  * when a builder has made the indices, long dumps go on as the reader takes them.
  */
+#include <lb/core/encode.h>
 #include <lb/observe/command.h>
 #include <lb/sample/pat_ref.h>
 
@@ -79,14 +80,11 @@ static uint64_t entry_number(struct slice s)
 	if (s.len - i > 16)
 		return 0;
 	for (; i < s.len; i++) {
-		unsigned char ch = (unsigned char)s.ptr[i], low = ch | 32;
+		int digit = hex_digit(s.ptr[i]);
 
-		if (ch >= '0' && ch <= '9')
-			v = v * 16 + (ch - '0');
-		else if (low >= 'a' && low <= 'f')
-			v = v * 16 + (low - 'a' + 10u);
-		else
+		if (digit < 0)
 			return 0;
+		v = v << 4 | (uint64_t)digit;
 	}
 	return v;
 }

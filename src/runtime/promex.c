@@ -14,6 +14,7 @@
 #include "promex_priv.h"
 
 #include <lb/check/check.h>
+#include <lb/core/encode.h>
 #include <lb/core/rcu.h>
 #include <lb/stream/applet.h>
 
@@ -437,14 +438,6 @@ static bool promex_fill(void *state, struct strbuf *out)
 }
 
 /* --- the query --- */
-
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
 
 /* %XX and '+', in place. */
 static void decode(char *s)

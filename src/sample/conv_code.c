@@ -19,15 +19,6 @@ static bool give(struct sample *smp, enum smp_type type, const char *start, cons
 
 /* --- hexadecimal and binary digits --- */
 
-static char *put_hex(char *to, unsigned char c)
-{
-	static const char digits[] = "0123456789ABCDEF";
-
-	*to++ = digits[c >> 4];
-	*to++ = digits[c & 15];
-	return to;
-}
-
 CONV(hex)
 {
 	char *mem = scratch_alloc(smp->str.len * 2 + 1), *to = mem;
@@ -35,7 +26,7 @@ CONV(hex)
 	if (!mem)
 		return false;
 	for (size_t i = 0; i < smp->str.len; i++)
-		to = put_hex(to, (unsigned char)smp->str.ptr[i]);
+		to = hex_put(to, (unsigned char)smp->str.ptr[i]);
 	return give(smp, SMP_STR, mem, to);
 }
 
@@ -106,7 +97,7 @@ CONV(be2hex)
 			memcpy(to, sep.ptr, sep.len);
 			to += sep.len;
 		}
-		to = put_hex(to, (unsigned char)s.ptr[i]);
+		to = hex_put(to, (unsigned char)s.ptr[i]);
 	}
 	return give(smp, SMP_STR, mem, to);
 }
@@ -181,53 +172,12 @@ static bool encode64(struct sample *smp, const char *digits, bool pads)
 	return give(smp, SMP_STR, mem, to);
 }
 
-static int digit64(char c, const char *digits)
+static bool decode_sample(struct sample *smp, ssize_t (*decode)(struct slice text, char *to))
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == digits[62] ? 62 : c == digits[63] ? 63 : -1;
-}
+	char *mem = scratch_alloc(smp->str.len + 1);
+	ssize_t len = mem ? decode(smp->str, mem) : -1;
 
-/* @s without padding. Return: the end behind @to, or NULL when it is not base64. */
-static char *decode64(struct slice s, const char *digits, char *to)
-{
-	uint32_t bits = 0;
-	unsigned n = 0;
-
-	if (s.len % 4 == 1)
-		return NULL;
-	for (size_t i = 0; i < s.len; i++) {
-		int d = digit64(s.ptr[i], digits);
-
-		if (d < 0)
-			return NULL;
-		bits = bits << 6 | (unsigned)d;
-		n += 6;
-		if (n >= 8) {
-			n -= 8;
-			*to++ = (char)(bits >> n);
-		}
-	}
-	return to;
-}
-
-static struct slice without_padding(struct slice s)
-{
-	for (unsigned i = 0; i < 2 && s.len && s.ptr[s.len - 1] == '='; i++)
-		s.len--;
-	return s;
-}
-
-static bool decode_sample(struct sample *smp, struct slice text, const char *digits)
-{
-	char *mem = scratch_alloc(text.len / 4 * 3 + 4);
-	char *end = mem ? decode64(text, digits, mem) : NULL;
-
-	return end && give(smp, SMP_BIN, mem, end);
+	return len >= 0 && give(smp, SMP_BIN, mem, mem + len);
 }
 
 CONV(base64)
@@ -244,26 +194,14 @@ CONV(b64dec)
 {
 	if (smp->str.len % 4)
 		return false;
-	return decode_sample(smp, without_padding(smp->str), base64_digits);
+	return decode_sample(smp, base64_decode);
 }
 
 CONV(ub64dec)
 {
-	return decode_sample(smp, without_padding(smp->str), base64url_digits);
-}
-
-ssize_t base64_decode(struct slice text, char *to)
-{
-	char *end = decode64(without_padding(text), base64_digits, to);
-
-	return end ? end - to : -1;
-}
-
-ssize_t base64url_decode(struct slice text, char *to)
-{
-	char *end = decode64(text, base64url_digits, to);
-
-	return end ? end - to : -1;
+	for (unsigned i = 0; i < 2 && smp->str.len && smp->str.ptr[smp->str.len - 1] == '='; i++)
+		smp->str.len--;
+	return decode_sample(smp, base64url_decode);
 }
 
 /* --- URL encoding (RFC 3986) --- */
@@ -287,8 +225,8 @@ CONV(url_dec)
 		} else if (c == '+' && plus_is_space) {
 			c = ' ';
 		} else if (c == '%') {
-			int hi = i + 2 < s.len ? hex_digit((unsigned char)s.ptr[i + 1]) : -1;
-			int lo = i + 2 < s.len ? hex_digit((unsigned char)s.ptr[i + 2]) : -1;
+			int hi = i + 2 < s.len ? hex_digit(s.ptr[i + 1]) : -1;
+			int lo = i + 2 < s.len ? hex_digit(s.ptr[i + 2]) : -1;
 
 			if (hi < 0 || lo < 0)
 				return false;
@@ -322,7 +260,7 @@ CONV(url_enc)
 			continue;
 		}
 		*to++ = '%';
-		to = put_hex(to, c);
+		to = hex_put(to, c);
 	}
 	return give(smp, SMP_STR, mem, to);
 }

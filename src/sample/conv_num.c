@@ -163,7 +163,7 @@ CONV(hex2i)
 	uint64_t v = 0;
 
 	for (size_t i = 0; i < smp->str.len; i++) {
-		int d = hex_digit((unsigned char)smp->str.ptr[i]);
+		int d = hex_digit(smp->str.ptr[i]);
 
 		if (d < 0)
 			return false;

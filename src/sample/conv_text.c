@@ -40,33 +40,6 @@ static int check_json(struct arg *args, void **priv_out, struct arena *a, const 
 	return -1;
 }
 
-enum utf8_result utf8_read(const unsigned char *p, size_t len, uint32_t *code, size_t *used)
-{
-	static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	unsigned n = p[0] < 0x80   ? 1
-		     : p[0] < 0xc0 ? 0
-		     : p[0] < 0xe0 ? 2
-		     : p[0] < 0xf0 ? 3
-		     : p[0] < 0xf8 ? 4
-				   : 0;
-
-	*used = 1;
-	*code = p[0];
-	if (n == 1)
-		return UTF8_OK;
-	if (n == 0)
-		return UTF8_BAD;
-	*code = p[0] & (0x7fu >> n);
-	for (; *used < n; ++*used) {
-		if (*used == len || (p[*used] & 0xc0) != 0x80)
-			return UTF8_BAD;
-		*code = *code << 6 | (p[*used] & 0x3f);
-	}
-	if ((*code >= 0xd800 && *code <= 0xdfff) || *code > 0x10ffff)
-		return UTF8_BAD;
-	return *code < smallest[n] ? UTF8_OVERLONG : UTF8_OK;
-}
-
 static char *put_json(char *to, uint32_t code)
 {
 	static const char plain[] = "\"\\/\b\f\n\r\t", letters[] = "\"\\/bfnrt";

@@ -68,8 +68,7 @@ static int check_bin(struct arg *args, void **priv_out, struct arena *a, const c
 	if (hex.len % 2)
 		return -1;
 	for (size_t i = 0; i < hex.len; i += 2) {
-		int hi = hex_digit((unsigned char)hex.ptr[i]),
-		    lo = hex_digit((unsigned char)hex.ptr[i + 1]);
+		int hi = hex_digit(hex.ptr[i]), lo = hex_digit(hex.ptr[i + 1]);
 
 		if (hi < 0 || lo < 0)
 			return -1;

@@ -9,6 +9,7 @@
  */
 #include "json_priv.h"
 
+#include <lb/core/encode.h>
 #include <string.h>
 
 struct cursor {
@@ -20,14 +21,6 @@ struct cursor {
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
-}
-
-static int hex_value(char c)
-{
-	if (is_digit(c))
-		return c - '0';
-	c = (char)(c | 0x20);
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 static void skip_blanks(struct cursor *c)
@@ -53,7 +46,7 @@ static bool read_hex4(const char *p, const char *end, uint32_t *out)
 	if (end - p < 4)
 		return false;
 	for (unsigned i = 0; i < 4; i++) {
-		int d = hex_value(p[i]);
+		int d = hex_digit(p[i]);
 
 		if (d < 0)
 			return false;
@@ -108,30 +101,6 @@ static bool read_string(struct cursor *c, struct slice *out)
 	return false;
 }
 
-static size_t put_utf8(char *to, uint32_t code)
-{
-	if (code < 0x80) {
-		to[0] = (char)code;
-		return 1;
-	}
-	if (code < 0x800) {
-		to[0] = (char)(0xc0 | code >> 6);
-		to[1] = (char)(0x80 | (code & 0x3f));
-		return 2;
-	}
-	if (code < 0x10000) {
-		to[0] = (char)(0xe0 | code >> 12);
-		to[1] = (char)(0x80 | (code >> 6 & 0x3f));
-		to[2] = (char)(0x80 | (code & 0x3f));
-		return 3;
-	}
-	to[0] = (char)(0xf0 | code >> 18);
-	to[1] = (char)(0x80 | (code >> 12 & 0x3f));
-	to[2] = (char)(0x80 | (code >> 6 & 0x3f));
-	to[3] = (char)(0x80 | (code & 0x3f));
-	return 4;
-}
-
 /* "XXXX" behind "\u" at *@p, and the other half of a pair. */
 static bool read_code(const char **p, const char *end, uint32_t *code)
 {
@@ -166,7 +135,7 @@ static int next_char(const char **p, const char *end, char *to)
 		return -1;
 	to[0] = *(*p)++;
 	if (to[0] == 'u')
-		return read_code(p, end, &code) ? (int)put_utf8(to, code) : -1;
+		return read_code(p, end, &code) ? (int)utf8_put(to, code) : -1;
 	at = to[0] ? strchr(letters, to[0]) : NULL;
 	if (at)
 		to[0] = codes[at - letters];

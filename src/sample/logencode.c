@@ -103,7 +103,6 @@ enum cbor_major { /* RFC 8949 3.1 */
 
 static void put_bytes(struct strbuf *out, const void *data, size_t len, unsigned flags)
 {
-	static const char digits[] = "0123456789ABCDEF";
 	const unsigned char *p = data;
 
 	if (flags & LF_BIN) {
@@ -111,9 +110,10 @@ static void put_bytes(struct strbuf *out, const void *data, size_t len, unsigned
 		return;
 	}
 	for (size_t i = 0; i < len; i++) {
-		char pair[2] = { digits[p[i] >> 4], digits[p[i] & 15] };
+		char pair[2];
 
-		strbuf_add(out, pair, 2);
+		hex_put(pair, p[i]);
+		strbuf_add(out, pair, sizeof(pair));
 	}
 }
 

@@ -10,6 +10,7 @@
  * only controls and what is not UTF-8 are encoded there, so that a line is never split and no
  * terminal obeys it.
  */
+#include <lb/core/encode.h>
 #include <lb/sample/logformat.h>
 
 #include "logformat_priv.h"
@@ -32,42 +33,21 @@ static bool is_escaped(unsigned char c)
 	return c == '"' || c == '\\' || c == ']';
 }
 
-static bool is_between(unsigned char c, unsigned char first, unsigned char last)
-{
-	return c >= first && c <= last;
-}
-
 size_t text_utf8_len(struct slice s, size_t i)
 {
 	const unsigned char *p = (const unsigned char *)s.ptr + i;
-	size_t len = s.len - i;
-	unsigned char c = p[0], first = 0x80, last = 0xbf;
-	size_t n = c >= 0xf0 ? 4 : c >= 0xe0 ? 3 : 2;
+	uint32_t code;
+	size_t n;
 
-	if (!is_between(c, 0xc2, 0xf4) || len < n)
-		return 0;
-	switch (c) {
-	case 0xc2:
-	case 0xe0: first = 0xa0; break;
-	case 0xed: last = 0x9f; break;
-	case 0xf0: first = 0x90; break;
-	case 0xf4: last = 0x8f; break;
-	default: break;
-	}
-	if (!is_between(p[1], first, last))
-		return 0;
-	for (size_t k = 2; k < n; k++)
-		if (!is_between(p[k], 0x80, 0xbf))
-			return 0;
-	return n;
+	return utf8_read(p, s.len - i, &code, &n) == UTF8_OK && code >= 0xa0 ? n : 0;
 }
 
 static void put_hex(struct strbuf *out, char mark, unsigned char c)
 {
-	static const char digits[] = "0123456789ABCDEF";
-	char text[3] = { mark, digits[c >> 4], digits[c & 15] };
+	char text[3] = { mark };
 
-	strbuf_add(out, text, 3);
+	hex_put(text + 1, c);
+	strbuf_add(out, text, sizeof(text));
 }
 
 void log_put_text(struct strbuf *out, struct slice s, unsigned flags)

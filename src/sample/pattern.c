@@ -217,8 +217,8 @@ static int check_bin(struct pat_list *pl, struct slice *pattern, const char **er
 		return -1;
 	}
 	for (size_t i = 0; i < pattern->len; i += 2) {
-		int hi = hex_digit((unsigned char)pattern->ptr[i]);
-		int lo = hex_digit((unsigned char)pattern->ptr[i + 1]);
+		int hi = hex_digit(pattern->ptr[i]);
+		int lo = hex_digit(pattern->ptr[i + 1]);
 
 		if (hi < 0 || lo < 0)
 			return refuse(pl, *pattern, "is not made of hexadecimal digits", err);

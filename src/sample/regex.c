@@ -256,11 +256,10 @@ void regex_expand(struct strbuf *out, struct slice text, const struct slice *cap
 		c = text.ptr[++i];
 		if (c >= '0' && c <= '9') {
 			put_capture(out, caps, n, c - '0');
-		} else if (c == 'x' && i + 2 < text.len &&
-			   hex_digit((unsigned char)text.ptr[i + 1]) >= 0 &&
-			   hex_digit((unsigned char)text.ptr[i + 2]) >= 0) {
-			strbuf_addc(out, (char)(hex_digit((unsigned char)text.ptr[i + 1]) << 4 |
-						 hex_digit((unsigned char)text.ptr[i + 2])));
+		} else if (c == 'x' && i + 2 < text.len && hex_digit(text.ptr[i + 1]) >= 0 &&
+			   hex_digit(text.ptr[i + 2]) >= 0) {
+			strbuf_addc(out, (char)(hex_digit(text.ptr[i + 1]) << 4 |
+						 hex_digit(text.ptr[i + 2])));
 			i += 2;
 		} else {
 			strbuf_addc(out, c);

@@ -3,6 +3,7 @@
 #ifndef LB_SAMPLE_SAMPLE_PRIV_H
 #define LB_SAMPLE_SAMPLE_PRIV_H
 
+#include <lb/core/encode.h>
 #include <lb/core/thread.h>
 #include <lb/sample/pattern.h>
 #include <lb/sample/sample.h>
@@ -89,7 +90,6 @@ bool ip_6to4(
 void ip_4to6(struct in_addr in, struct in6_addr *out);
 int64_t leading_int(struct slice s);       /* digits at the start, saturating */
 struct slice scratch_copy(struct slice s); /* .ptr NULL: no memory */
-int hex_digit(unsigned char c);            /* -1: none */
 
 /* "-5" or "txn.name", as arithmetic converters take; -1 with *err. */
 int arg_int_or_var(struct arg *arg, struct arena *a, const char **err);
@@ -130,20 +130,6 @@ int held_add(const struct arena *a, void (*give_back)(void *obj), void *obj);
 /* conv_regsub.c: a growing string of this thread, reused by whoever needs one for a moment; empty
  */
 struct strbuf *work_strbuf(void);
-
-/* conv_code.c: into @to, which is at least as large as @text. Bytes, or -1. */
-ssize_t base64_decode(struct slice text, char *to);
-/* The same for base64url without padding (RFC 7515 2). */
-ssize_t base64url_decode(struct slice text, char *to);
-
-/* conv_text.c: one character at @p, @len bytes, at least one; what is bad is as long as it was
- * understood. */
-enum utf8_result {
-	UTF8_OK,
-	UTF8_BAD,
-	UTF8_OVERLONG
-};
-enum utf8_result utf8_read(const unsigned char *p, size_t len, uint32_t *code, size_t *used);
 
 /* pat_load.c: living lists of the generation being read. */
 struct pat_view;

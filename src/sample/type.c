@@ -71,14 +71,6 @@ struct slice scratch_copy(struct slice s)
 	return slice_make(mem, s.len);
 }
 
-int hex_digit(unsigned char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	c |= 0x20;
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
 int64_t leading_int(struct slice s)
 {
 	size_t i = 0;

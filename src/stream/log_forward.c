@@ -9,6 +9,7 @@
  */
 #include "stream_priv.h"
 
+#include <lb/core/encode.h>
 #include <lb/core/pool.h>
 #include <lb/net/dgram.h>
 #include <lb/observe/log.h>
@@ -42,9 +43,8 @@ static bool has_control(struct slice s)
 /* As our own lines have it: controls would make two lines of one, or reach a terminal. */
 static struct slice without_controls(struct slice s)
 {
-	static const char digits[] = "0123456789ABCDEF";
 	char **area = &areas[lb_thread->id];
-	size_t n = 0;
+	char *to;
 
 	if (LB_LIKELY(!has_control(s)))
 		return s;
@@ -52,18 +52,15 @@ static struct slice without_controls(struct slice s)
 		*area = malloc(3 * (SYSLOG_MAX + 1));
 	if (!*area)
 		return SLICE_NULL;
+	to = *area;
 	for (size_t i = 0; i < s.len; i++) {
 		unsigned char c = (unsigned char)s.ptr[i];
 
-		if (!is_control(c)) {
-			(*area)[n++] = (char)c;
-			continue;
-		}
-		(*area)[n++] = '#';
-		(*area)[n++] = digits[c >> 4];
-		(*area)[n++] = digits[c & 15];
+		*to++ = is_control(c) ? '#' : (char)c;
+		if (is_control(c))
+			to = hex_put(to, c);
 	}
-	return slice_make(*area, n);
+	return slice_make(*area, (size_t)(to - *area));
 }
 
 static void set_host(
