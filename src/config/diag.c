@@ -199,11 +199,6 @@ void cfg_warn(struct cfg_parser *p, const struct cfg_word *w, const char *fmt, .
 	SAY(CFG_WARNING, p->line, w, 0, 0);
 }
 
-void cfg_notice(struct cfg_parser *p, const struct cfg_word *w, const char *fmt, ...)
-{
-	SAY(CFG_NOTICE, p->line, w, 0, 0);
-}
-
 void cfg_note(struct cfg_parser *p, const struct cfg_line *line, const struct cfg_word *w,
 	const char *fmt, ...)
 {

@@ -190,12 +190,6 @@ void cfg_foreach_kw(enum cfg_scope scope, void (*fn)(const struct cfg_kw *kw, vo
 		fn(scopes[scope].v[i], arg);
 }
 
-void cfg_foreach_section(void (*fn)(const struct cfg_section *s, void *arg), void *arg)
-{
-	for (size_t i = 0; i < n_sections; i++)
-		fn(sections[i], arg);
-}
-
 const struct cfg_section *section_find(const char *name)
 {
 	for (size_t i = 0; i < n_sections; i++) {

@@ -269,10 +269,3 @@ struct http_reply *http_reply_parse_for(struct cfg_parser *p, struct cfg_args *a
 		return finish_page(p, &ws, r);
 	return finish_body(p, &ws, r, where);
 }
-
-struct http_reply *http_reply_parse(struct cfg_parser *p, struct cfg_args *args,
-	unsigned default_status, enum smp_where where, bool is_http_error)
-{
-	return http_reply_parse_for(p, args, default_status, where,
-		is_http_error ? REPLY_HTTP_ERROR : REPLY_RETURN, NULL);
-}

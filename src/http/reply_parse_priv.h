@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_reply_parse() with the differences that its users make. */
+/* What return, deny and http-error have in common, and the differences. */
 #ifndef LB_HTTP_REPLY_PARSE_PRIV_H
 #define LB_HTTP_REPLY_PARSE_PRIV_H
 
@@ -11,7 +11,8 @@ enum reply_use {
 	REPLY_HTTP_ERROR /* a whole line without condition; the status is mandatory */
 };
 
-/* @status_out: NULL, or receives the status on the line (an error file answers with its own). */
+/* 'status N content-type T string S hdr ...', up to if/unless. @status_out: NULL, or receives the
+ * status on the line (an error file answers with its own). */
 struct http_reply *http_reply_parse_for(struct cfg_parser *p, struct cfg_args *args,
 	unsigned default_status, enum smp_where where, enum reply_use use, unsigned *status_out);
 

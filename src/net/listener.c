@@ -104,22 +104,6 @@ void listener_unref(struct listener **lp)
 		free_dead(l);
 }
 
-const char *listener_state_name(const struct listener *l)
-{
-	const struct bind_conf *bc;
-
-	switch (atomic_load(&l->state)) {
-	case LI_PAUSED: return "PAUSED";
-	case LI_CLOSED: return "STOP";
-	case LI_NEW: return "WAITING";
-	default: break;
-	}
-	bc = atomic_load(&l->conf);
-	if (bc && bc->maxconn && atomic_load(&l->n_conns) >= bc->maxconn)
-		return "FULL";
-	return "OPEN";
-}
-
 /* --- accepting; on the worker --- */
 
 static bool is_allowed(const struct bind_conf *bc, unsigned worker)

@@ -31,12 +31,6 @@ static const struct step_kind {
 		RS_HTTP_AFTER_RES] = { "http-after-res", "http-after-res", SMP_W_FE_HTTP_RES },
 };
 
-const char *log_step_name(enum log_step step)
-{
-	LB_ASSERT(step < LOG_N_STEPS);
-	return kinds[step].name;
-}
-
 const char *log_step_origin(enum log_step step)
 {
 	LB_ASSERT(step < LOG_N_STEPS);

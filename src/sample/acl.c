@@ -244,15 +244,6 @@ int acl_parse(
 
 /* --- facts --- */
 
-uint32_t acl_where(const struct acl *acl)
-{
-	uint32_t mask = UINT32_MAX;
-
-	for (uint32_t i = 0; i < acl->n_tests; i++)
-		mask &= expr_where(acl->tests[i]->expr);
-	return mask;
-}
-
 uint32_t acl_needs(const struct acl *acl)
 {
 	uint32_t mask = 0;

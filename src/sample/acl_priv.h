@@ -53,7 +53,6 @@ struct acl *acl_find(
 const char *acl_nearest(const struct acl_scope *scope, struct slice name);
 enum acl_result acl_eval(const struct acl *acl, struct smp_env *env);
 int acl_add_test(struct cfg_parser *p, struct acl *acl, struct acl_test *t);
-uint32_t acl_where(const struct acl *acl); /* places in which all of it can be evaluated */
 uint32_t acl_needs(const struct acl *acl);
 
 #endif

@@ -437,36 +437,6 @@ uint32_t logformat_needs(const struct logformat *lf)
 	return lf->needs;
 }
 
-static int by_name(const void *a, const void *b)
-{
-	return strcmp((*(const struct logvar_kw *const *)a)->name,
-		(*(const struct logvar_kw *const *)b)->name);
-}
-
-void logvar_foreach(void (*fn)(const struct logvar_kw *kw, void *arg), void *arg)
-{
-	const struct logvar_kw **all;
-	size_t n = 0;
-
-	LB_REGISTRY_FOREACH(logvar, it)
-	n += ((const struct logvar_table *)*it)->n;
-	all = calloc(n + 1, sizeof(*all));
-	if (!all)
-		return;
-	n = 0;
-	LB_REGISTRY_FOREACH(logvar, it)
-	{
-		const struct logvar_table *t = *it;
-
-		for (size_t i = 0; i < t->n; i++)
-			all[n++] = &t->kws[i];
-	}
-	qsort(all, n, sizeof(*all), by_name);
-	for (size_t i = 0; i < n; i++)
-		fn(all[i], arg);
-	free(all);
-}
-
 /* --- building --- */
 
 static void put_expr(const struct node *n, struct smp_env *env, struct strbuf *out)

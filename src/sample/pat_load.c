@@ -525,14 +525,13 @@ static struct pat_view *view_of(const struct file_load *fl, struct pat_use *u)
 }
 
 /* "pattern loaded from file 'x' used by map at file 'lb.cfg' line 3, by acl at ..." */
-static void describe(const struct file_load *fl, struct pat_use *u, struct pat_view *v)
+static void describe(const struct file_load *fl, struct pat_use *u)
 {
 	const struct cfg_line *l = fl->p->line;
 	bool is_first = !u->by_map && !u->by_acl;
 
 	u->value_kinds |= fl->spec->value_kinds;
 	*(fl->spec->by_map ? &u->by_map : &u->by_acl) = true;
-	*(fl->spec->by_map ? &v->by_map : &v->by_acl) = true;
 	strbuf_printf(&u->desc, "%s by %s at file '%s' line %u", is_first ? " used" : ",",
 		fl->spec->is_map ? "map" : "acl", l && l->file ? l->file->name : "",
 		l ? l->number : 0);
@@ -564,7 +563,7 @@ static struct pat_view *load_view(struct pat_gen *g, struct file_load *fl)
 		return NULL;
 	v = view_of(fl, u);
 	if (v)
-		describe(fl, u, v);
+		describe(fl, u);
 	return v;
 }
 
@@ -658,7 +657,7 @@ struct pat_view *pat_load_inline(
 	v = list_first(&ref->views, struct pat_view, node);
 	if (take_id(p, g, u, in) != 0)
 		return NULL;
-	v->by_acl = u->by_acl = true;
+	u->by_acl = true;
 	strbuf_printf(&u->desc, "acl '%.*s' file '%s' line %u", SLICE_ARG(in->criterion),
 		p->line && p->line->file ? p->line->file->name : "", p->line ? p->line->number : 0);
 	return v;

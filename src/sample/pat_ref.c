@@ -435,11 +435,6 @@ bool pat_view_is_tree(const struct pat_view *v)
 	return v->kind.match != PAT_SUB && v->kind.match != PAT_REG;
 }
 
-bool pat_view_of_map(const struct pat_view *v)
-{
-	return v->by_map;
-}
-
 /* --- dumps --- */
 
 int pat_cursor_open(struct pat_cursor *cur, struct pat_ref *ref, uint64_t ver)

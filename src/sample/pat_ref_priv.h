@@ -28,9 +28,8 @@ struct pat_set {
 struct pat_view {
 	_Atomic(struct pat_set *) set; /* [rcu] */
 	struct pat_kind kind;          /* [const] */
-	bool by_map, by_acl;
-	unsigned users;   /* generations; control thread */
-	struct list node; /* of ref->views */
+	unsigned users;                /* generations; control thread */
+	struct list node;              /* of ref->views */
 	struct pat_ref *ref;
 };
 

@@ -131,8 +131,6 @@ int cfg_error(struct cfg_parser *p, const struct cfg_word *w, const char *fmt, .
 int cfg_error_at(struct cfg_parser *p, const struct cfg_word *w, uint32_t off, uint32_t len,
 	const char *fmt, ...) LB_PRINTF(5, 6);
 void cfg_warn(struct cfg_parser *p, const struct cfg_word *w, const char *fmt, ...) LB_PRINTF(3, 4);
-void cfg_notice(struct cfg_parser *p, const struct cfg_word *w, const char *fmt, ...)
-	LB_PRINTF(3, 4);
 /* A second place that belongs to the message before: "note: first defined here". */
 void cfg_note(struct cfg_parser *p, const struct cfg_line *line, const struct cfg_word *w,
 	const char *fmt, ...) LB_PRINTF(4, 5);
@@ -279,9 +277,6 @@ const char *cfg_nearest_kw(enum cfg_scope scope, uint32_t where, struct slice na
 /* Calls @fn for each keyword of a scope, by name. */
 void cfg_foreach_kw(
 	enum cfg_scope scope, void (*fn)(const struct cfg_kw *kw, void *arg), void *arg);
-
-/* Calls @fn for each registered section, by name. */
-void cfg_foreach_section(void (*fn)(const struct cfg_section *s, void *arg), void *arg);
 
 /**
  * cfg_dispatch() - find the next word in @scope and run its handler on @obj

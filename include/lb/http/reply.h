@@ -64,9 +64,6 @@ void http_errors_init(void); /* builds the built-in pages; at start-up */
 /* Parses the text of an error file. NULL, with the error reported at @w. */
 struct http_reply *http_reply_from_file(struct cfg_parser *p, const struct cfg_word *w,
 	unsigned status, struct slice text, const char *name);
-/* 'status N content-type T string S hdr ...' of return, deny, http-error; up to if/unless. */
-struct http_reply *http_reply_parse(struct cfg_parser *p, struct cfg_args *args,
-	unsigned default_status, enum smp_where where, bool is_http_error);
 /* errorfile, errorfiles, errorloc*, http-error: args stand behind the keyword. 0 or -1 (reported).
  */
 int http_errors_parse_kw(

@@ -119,7 +119,6 @@ void listeners_foreach(void (*fn)(struct listener *l, void *arg), void *arg); /*
 /* Another process is given the sockets: from now on they are left as they are when this one pauses
  * or ends. */
 void listener_share(struct listener *l);
-const char *listener_state_name(const struct listener *l);
 
 /* What the stream layer does with an accepted socket; set at start-up. */
 struct listener_upper {

@@ -35,7 +35,6 @@ struct log_profile {
 
 /* What @profile says about @step; NULL: nothing. */
 const struct log_step_conf *log_profile_step(const struct log_profile *profile, enum log_step step);
-const char *log_step_name(enum log_step step);   /* "accept", "http-req" */
 const char *log_step_origin(enum log_step step); /* as %OG tells it: "txn_accept", "http-req" */
 /* @to is set to the section of that name when all files are read. 0 or -1 (reported). */
 int log_profile_refer(

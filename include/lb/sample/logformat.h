@@ -60,7 +60,6 @@ struct slice logformat_const(const struct logformat *lf);
 struct slice logformat_scratch(const struct logformat *lf, struct smp_env *env, size_t max);
 uint32_t logformat_needs(
 	const struct logformat *lf); /* bit mask over enum smp_need, of all its parts */
-void logvar_foreach(void (*fn)(const struct logvar_kw *kw, void *arg), void *arg); /* by name */
 
 /* Appends @s as the log shows client data: what is not printable as #XX (or \-escaped with LF_ESC),
  * quotes with LF_QUOTE. */

@@ -109,7 +109,6 @@ struct pat_hit {
 const struct pat_view *pat_ref_view(const struct pat_ref *ref, unsigned n);
 enum pat_match pat_view_match_kind(const struct pat_view *v, bool *icase_out);
 bool pat_view_is_tree(const struct pat_view *v); /* looked up in an index */
-bool pat_view_of_map(const struct pat_view *v);  /* a map converter uses it */
 
 /**
  * pat_view_find() - the entry that counts for a sample
