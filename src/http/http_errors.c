@@ -181,13 +181,12 @@ static int parse_errorloc(
 	return 0;
 }
 
-/* Pages are mostly made for requests that got no response, in a frontend or in a backend: its
- * fetches will do. */
+/* A page is sent instead of a response or for want of one: what is not there gives nothing. */
 static int parse_http_error(struct cfg_parser *p, struct http_errors *e, struct cfg_args *args)
 {
 	unsigned status = 0;
 	struct http_reply *r =
-		http_reply_parse_for(p, args, 0, SMP_W_BE_HTTP_REQ, REPLY_HTTP_ERROR, &status);
+		http_reply_parse_for(p, args, 0, SMP_W_ERROR_PAGE, REPLY_HTTP_ERROR, &status);
 	int i = http_err_index(status);
 
 	if (!r)

@@ -269,7 +269,7 @@ static void warn_place(
 	for (uint32_t i = 0; i < acl->n_tests; i++) {
 		const struct expr *e = acl->tests[i]->expr;
 
-		if (expr_where(e) >> cp->where & 1)
+		if (expr_where(e) & smp_where_bits(cp->where))
 			continue;
 		cfg_warn(cp->p, w, "this never matches: '%s' needs %s, which does not exist in %s",
 			expr_fetch_name(e), smp_need_name(expr_need(e)), smp_where_name(cp->where));

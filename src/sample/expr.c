@@ -127,7 +127,7 @@ static int parse_fetch(struct builder *b, size_t *pos, bool must_fit)
 	if (args_parse(&b->pl, &spec, pos, &b->args, &b->priv) != 0)
 		return -1;
 	b->out = b->kw->out;
-	if (must_fit && !(fetch_where(b->kw) >> b->pl.where & 1))
+	if (must_fit && !(fetch_where(b->kw) & smp_where_bits(b->pl.where)))
 		return refuse_place(b, at, *pos - at);
 	return 0;
 }

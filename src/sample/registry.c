@@ -86,12 +86,19 @@ const char *smp_need_name(enum smp_need need)
 
 const char *smp_where_name(enum smp_where where)
 {
+	if (where == SMP_W_ERROR_PAGE)
+		return "error pages";
 	return (unsigned)where < SMP_W_COUNT ? where_names[where] : "?";
 }
 
 uint32_t fetch_where(const struct fetch_kw *kw)
 {
 	return smp_need_where(kw->need) | kw->where_extra;
+}
+
+uint32_t smp_where_bits(enum smp_where where)
+{
+	return where == SMP_W_ERROR_PAGE ? W(BE_HTTP_REQ) | W(BE_HTTP_RES) : 1u << where;
 }
 
 /* --- start-up --- */

@@ -552,7 +552,7 @@ static const uint32_t scope_places[VAR_N_SCOPES] = {
 void var_warn_place(struct cfg_parser *p, const struct cfg_word *w, const struct var_name *n,
 	enum smp_where where)
 {
-	if (scope_places[n->scope] >> where & 1)
+	if (scope_places[n->scope] & smp_where_bits(where))
 		return;
 	cfg_warn(p, w, "this sets nothing: variables of '%s' do not exist in %s",
 		scope_names[n->scope], smp_where_name(where));

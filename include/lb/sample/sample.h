@@ -119,7 +119,9 @@ enum smp_where {
 	SMP_W_BE_CHECK,
 	SMP_W_CONFIG,
 	SMP_W_CLI,
-	SMP_W_COUNT
+	SMP_W_COUNT,
+	/* no column: error pages take what a request or a response has */
+	SMP_W_ERROR_PAGE = SMP_W_COUNT
 };
 
 /* What a fetch needs; sets the places where it may stand. */
@@ -150,6 +152,8 @@ uint32_t smp_need_where(enum smp_need need); /* bit mask over enum smp_where */
 const char *smp_need_name(enum smp_need need);
 /* "'http-request' rules": the place, for messages. */
 const char *smp_where_name(enum smp_where where);
+/* Its bit in such masks; of error pages both that it stands for: one of them is enough. */
+uint32_t smp_where_bits(enum smp_where where);
 
 enum arg_type {
 	ARG_END,
