@@ -113,6 +113,29 @@ static int check_server(struct cfg_parser *p, const struct server_conf *sc)
 	return 0;
 }
 
+static void warn_of(struct cfg_parser *p, const struct proxy *px, const struct cfg_line *line)
+{
+	for (uint32_t i = 1; i < line->n_words; i++) {
+		const struct cfg_word *w = &line->words[i];
+
+		if (strcmp(w->str, "log-proto") == 0 || strcmp(w->str, "log-bufsize") == 0)
+			cfg_warn_line(p, line, w,
+				"'%s' means nothing here: %s '%s' is not in mode log", w->str,
+				px_kind(px), px->name);
+	}
+}
+
+void log_backend_warn_others(struct cfg_parser *p, const struct proxy *px)
+{
+	const struct server_conf *def = px->default_server;
+
+	if (def && def->px == px)
+		warn_of(p, px, def->line);
+	for (unsigned i = 0; i < px->n_servers; i++)
+		if (i == 0 || px->servers[i]->line != px->servers[i - 1]->line) /* a template */
+			warn_of(p, px, px->servers[i]->line);
+}
+
 int log_backend_check(struct cfg_parser *p, const struct proxy *px)
 {
 	int bad = 0;

@@ -156,6 +156,7 @@ static int check_log_backend(struct cfg_parser *p, const struct proxy *px)
 
 	if (px->mode == MODE_LOG)
 		return log_backend_check(p, px);
+	log_backend_warn_others(p, px);
 	if (px->balance.ops && strcmp(px->balance.ops->name, "sticky") == 0)
 		bad = cfg_error_line(p, px->line, NULL,
 			"'balance sticky' is for backends in mode log; '%s' is not", px->name);
