@@ -183,6 +183,49 @@ static int parse_use_server(
 	return parse_switch(p, px, args, SMP_W_SRV_SELECT, &px->use_servers, &px->n_use_servers);
 }
 
+/* Looked at when the backend is chosen, before its own rules. */
+static int parse_persist(
+	struct cfg_parser *p, void *obj, struct cfg_args *args, const struct cfg_kw *kw)
+{
+	struct proxy *px = obj;
+	struct persist_rule r = { .what = (enum persist)kw->min, .line = p->line }, *v;
+	const struct cfg_word *w = cfg_peek(args);
+
+	if (strcmp(w->str, "if") != 0 && strcmp(w->str, "unless") != 0)
+		return cfg_error(
+			p, w, "expected 'if' or 'unless' and a condition, got '%s'", w->str);
+	if (acl_cond_parse(p, &px->acls, args, SMP_W_BE_HTTP_REQ, &r.cond) < 0 ||
+		cfg_no_more(p, args) < 0)
+		return -1;
+	v = px_push(p, px->persist_rules, px->n_persist_rules, sizeof(*v));
+	if (!v)
+		return -1;
+	v[px->n_persist_rules++] = r;
+	px->persist_rules = v;
+	return 0;
+}
+
+/* There are neither cookies nor stick tables: only a later line can be kept from applying. */
+static int check_persist(struct cfg_parser *p, struct proxy *px)
+{
+	bool is_needed = false;
+
+	for (unsigned i = px->n_persist_rules; i-- > 0;) {
+		const struct persist_rule *r = &px->persist_rules[i];
+
+		if (r->what == PERSIST_FORCED)
+			is_needed = true;
+		else if (!is_needed)
+			cfg_warn_line(p, r->line, &r->line->words[0],
+				"there is nothing to ignore: no 'force-persist' follows, and "
+				"'use-server' and 'balance' do not ask for persistence");
+	}
+	return 0;
+}
+
+static const struct proxy_check persist_check = { check_persist };
+LB_REGISTER_PROXY_CHECK(persist_check);
+
 /* One more condition behind @n of them. */
 static int add_condition(struct cfg_parser *p, struct proxy *px, struct cfg_args *args,
 	struct acl_cond ***list, unsigned *n)
@@ -236,6 +279,10 @@ static int parse_errors(
 }
 
 /* clang-format off */
+#define PERSIST(name_, what_, help_)                                                               \
+	{ .name = name_, .scope = CFG_PROXY, .where = IN_BE, .ignored_in = CFG_FE, .min_args = 2,  \
+	  .max_args = 255, .parse = parse_persist, .min = what_,                                   \
+	  .usage = name_ " { if | unless } <condition>", .help = help_ }
 #define RULES(name_, rs_, help_)                                                                   \
 	{ .name = name_, .scope = CFG_PROXY, .where = IN_ANY_BUT_ANON, .min_args = 1,              \
 	  .max_args = 255, .parse = parse_http_rule, .min = rs_,                                   \
@@ -269,6 +316,8 @@ static const struct cfg_kw rule_kws[] = {
 	{ .name = "use-server", .scope = CFG_PROXY, .where = IN_BE, .ignored_in = CFG_FE, .min_args = 1, .max_args = 255,
 	  .parse = parse_use_server, .usage = "use-server <server> [{ if | unless } <condition>]",
 	  .help = "give a request to this server while it is up, whatever balance says" },
+	PERSIST("force-persist", PERSIST_FORCED, "let these requests have the server that 'use-server' names while it is down"),
+	PERSIST("ignore-persist", PERSIST_IGNORED, "let no later 'force-persist' apply to these requests"),
 	{ .name = "monitor", .scope = CFG_PROXY, .where = IN_FE, .ignored_in = CFG_BE, .min_args = 1, .max_args = 255,
 	  .parse = parse_monitor, .usage = "monitor fail { if | unless } <condition>",
 	  .help = "answer monitor-uri with 503 under a condition" },

@@ -122,6 +122,46 @@ static struct pend_conn *head_of(struct list *queue)
 	return list_empty(queue) ? NULL : list_first(queue, struct pend_conn, node);
 }
 
+static void count_queued(struct pend_conn *pc, struct server *s, struct proxy_rt *be)
+{
+	atomic_fetch_add(s ? &s->n_queued : &be->n_queued, 1);
+	if (s && pc->defies_down)
+		atomic_fetch_add(&s->n_defying, 1);
+}
+
+/* Out of its queue, whose lock is held; it keeps pc->server. */
+static void unlink_pend(struct pend_conn *pc)
+{
+	struct server *s = pc->server;
+
+	list_del(&pc->node);
+	atomic_fetch_sub(s ? &s->n_queued : &pc->be->n_queued, 1);
+	if (s && pc->defies_down)
+		atomic_fetch_sub(&s->n_defying, 1);
+}
+
+/* Who is in the queue of @s and may be given to it, in the state that it is in. */
+static bool has_own(const struct server *s)
+{
+	if (server_is_usable(s))
+		return atomic_load(&s->n_queued);
+	return atomic_load(&s->n_defying) && !s->is_dead;
+}
+
+/* Of a server that is down the others are about to be sent away: few are passed over. */
+static struct pend_conn *first_own(struct server *s)
+{
+	bool is_usable = server_is_usable(s);
+	struct pend_conn *pc;
+
+	if (!is_usable && (s->is_dead || !atomic_load(&s->n_defying)))
+		return NULL;
+	list_for_each(pc, &s->queue, node)
+		if (is_usable || pc->defies_down)
+			return pc;
+	return NULL;
+}
+
 /* May @s serve those who wait for any server of the backend? */
 static bool serves_backend(const struct server *s)
 {
@@ -141,19 +181,17 @@ static bool is_before(const struct pend_conn *a, const struct pend_conn *b)
 static struct pend_conn *take_next(struct server *s)
 {
 	struct proxy_rt *be = s->be;
-	struct pend_conn *a = NULL, *b = NULL;
+	struct pend_conn *a, *b = NULL;
 
 	pthread_spin_lock(&s->queue_lock);
 	pthread_spin_lock(&be->queue_lock);
-	if (server_is_usable(s))
-		a = head_of(&s->queue);
+	a = first_own(s);
 	if (serves_backend(s))
 		b = head_of(&be->queue);
 	if (!a || (b && is_before(b, a)))
 		a = b;
 	if (a) {
-		list_del(&a->node);
-		atomic_fetch_sub(a->server ? &s->n_queued : &be->n_queued, 1);
+		unlink_pend(a);
 		a->granted = s;
 		atomic_store(&a->state, PEND_GRANTED);
 	}
@@ -189,8 +227,7 @@ static bool someone_waits(const struct server *s)
 /* Is there someone waiting whom @s may serve? */
 static bool could_grant(const struct server *s)
 {
-	return (atomic_load(&s->n_queued) && server_is_usable(s)) ||
-	       (atomic_load(&s->be->n_queued) && serves_backend(s));
+	return has_own(s) || (atomic_load(&s->be->n_queued) && serves_backend(s));
 }
 
 /*
@@ -260,13 +297,14 @@ static pthread_spinlock_t *lock_of(struct server *s, struct proxy_rt *be)
 /* A slot that became free before we were in the queue is ours to find. */
 static void look_for_slot(struct pend_conn *pc, struct server *s, struct proxy_rt *be)
 {
-	if (!s)
+	if (!s) {
 		queue_kick(be);
-	else if (!server_is_usable(s))
+		return;
+	}
+	if (!server_is_usable(s))
 		queue_redistribute(s); /* it went down between the choice and now */
-	else
-		while (grant_one(s))
-			;
+	while (grant_one(s))
+		;
 }
 
 int queue_enter(struct pend_conn *pc, struct server *s, struct proxy_rt *be, uint32_t maxqueue)
@@ -289,7 +327,7 @@ int queue_enter(struct pend_conn *pc, struct server *s, struct proxy_rt *be, uin
 	pc->seq = atomic_fetch_add_explicit(&next_seq, 1, memory_order_relaxed);
 	atomic_store(&pc->state, PEND_WAITING);
 	insert(s ? &s->queue : &be->queue, pc);
-	atomic_fetch_add(n_queued, 1);
+	count_queued(pc, s, be);
 	pthread_spin_unlock(lock_of(s, be));
 	raise_max(s ? &s->n_queued_max : &be->n_queued_max, n + 1);
 	if (s)
@@ -309,8 +347,7 @@ bool queue_leave(struct pend_conn *pc)
 	pthread_spin_lock(lock_of(s, be));
 	was_waiting = atomic_load(&pc->state) == PEND_WAITING;
 	if (was_waiting) {
-		list_del(&pc->node);
-		atomic_fetch_sub(s ? &s->n_queued : &be->n_queued, 1);
+		unlink_pend(pc);
 		atomic_store(&pc->state, PEND_IDLE);
 	}
 	pthread_spin_unlock(lock_of(s, be));
@@ -334,6 +371,17 @@ unsigned queue_kick(struct proxy_rt *be)
 	return n;
 }
 
+/* Once the server is no longer configured nobody can have it. */
+static struct pend_conn *first_to_leave(struct server *s)
+{
+	struct pend_conn *pc;
+
+	list_for_each(pc, &s->queue, node)
+		if (!pc->defies_down || s->is_dead)
+			return pc;
+	return NULL;
+}
+
 unsigned queue_redistribute(struct server *s)
 {
 	struct pend_conn *pc;
@@ -341,10 +389,9 @@ unsigned queue_redistribute(struct server *s)
 
 	for (;;) {
 		pthread_spin_lock(&s->queue_lock);
-		pc = head_of(&s->queue);
+		pc = first_to_leave(s);
 		if (pc) {
-			list_del(&pc->node);
-			atomic_fetch_sub(&s->n_queued, 1);
+			unlink_pend(pc);
 			atomic_store(&pc->state, PEND_GRANTED);
 		}
 		pthread_spin_unlock(&s->queue_lock);

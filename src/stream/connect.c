@@ -21,24 +21,39 @@ static const struct mux_ops *mux_h1, *mux_raw; /* found at start-up */
 
 /* --- choosing --- */
 
+static struct server *named_by(struct stream *s, const struct switch_rule *r)
+{
+	const struct server_set *set = atomic_load_explicit(&s->be->rt->set, memory_order_acquire);
+
+	if (r->server)
+		return r->server->rt;
+	return set ? server_set_find(set, logformat_scratch(r->lf, &s->env, 256)) : NULL;
+}
+
+/* May this request have a server that is down? Never one that a reload took away. */
+static bool takes_down(const struct stream *s, const struct server *srv)
+{
+	return (s->persist == PERSIST_FORCED || px_opt(s->be, PO_PERSIST)) && !srv->is_dead;
+}
+
+/*
+ * The first rule that applies and names a server that can be had. A name that no server has ends
+ * the search, and so does the server that has just failed: then it is balanced.
+ */
 static struct server *by_rule(struct stream *s)
 {
 	for (unsigned i = 0; i < s->be->n_use_servers; i++) {
 		const struct switch_rule *r = &s->be->use_servers[i];
-		const struct server_set *set;
-		struct server *srv = NULL;
+		struct server *srv;
 
 		if (r->cond && acl_cond_eval(r->cond, &s->env) != ACL_TRUE)
 			continue;
-		if (r->server) {
-			srv = r->server->rt;
-		} else if (r->lf &&
-			   (set = atomic_load_explicit(&s->be->rt->set, memory_order_acquire))) {
-			srv = server_set_find(set, logformat_scratch(r->lf, &s->env, 256));
-		}
-		if (srv && srv != s->srv_prev && server_is_usable(srv))
+		srv = named_by(s, r);
+		if (!srv || srv == s->srv_prev)
+			return NULL;
+		s->defies_down = takes_down(s, srv);
+		if (s->defies_down || server_is_usable(srv))
 			return srv;
-		return NULL;
 	}
 	return NULL;
 }
@@ -86,6 +101,12 @@ static void count_assigned(struct stream *s, bool balanced)
 
 static enum step connect_now(struct stream *s);
 
+/* force-persist: no other server will do. */
+static bool is_bound(const struct stream *s)
+{
+	return s->defies_down && s->persist == PERSIST_FORCED;
+}
+
 static enum step wait_for_slot(struct stream *s, struct server *srv)
 {
 	const struct server_conf *conf =
@@ -94,9 +115,10 @@ static enum step wait_for_slot(struct stream *s, struct server *srv)
 	int r;
 
 	s->pend.prio = queue_priority(s->prio_class, s->prio_offset_ms);
+	s->pend.defies_down = srv && s->defies_down;
 	r = queue_enter(&s->pend, srv, s->be->rt, conf ? conf->maxqueue : 0);
 
-	if (r < 0 && srv)
+	if (r < 0 && srv && !is_bound(s))
 		r = queue_enter(&s->pend, NULL, s->be->rt, 0);
 	if (r < 0)
 		return stream_error(s, 503, END_SRV_ABRT, FIN_QUEUE);
@@ -120,9 +142,11 @@ enum step phase_pick(struct stream *s)
 {
 	struct server_set *set = atomic_load_explicit(&s->be->rt->set, memory_order_acquire);
 	const struct server_conf *conf;
-	struct server *srv = by_rule(s);
+	struct server *srv;
 	bool balanced = false;
 
+	s->defies_down = false;
+	srv = by_rule(s);
 	if (!srv)
 		srv = last_one(s);
 	if (!srv && set && set->n) {
@@ -505,7 +529,7 @@ static bool must_redispatch(const struct stream *s, bool was_failure)
 	int32_t n = s->be->redispatch_after;
 	int32_t left = (int32_t)s->max_retries - (int32_t)s->n_retries;
 
-	if (!px_opt(s->be, PO_REDISPATCH) || s->be->n_servers < 2)
+	if (!px_opt(s->be, PO_REDISPATCH) || s->be->n_servers < 2 || s->persist == PERSIST_FORCED)
 		return false;
 	if (was_failure && n && has_equals(s))
 		return true;
@@ -568,8 +592,8 @@ enum step phase_retry_wait(struct stream *s)
 	}
 	if (now_ms() < s->phase_deadline_ms)
 		return STEP_WAIT;
-	/* A server that went down meanwhile is not tried again. */
-	if (!server_is_usable(s->srv)) {
+	/* A server that went down meanwhile is not tried again, but by who does not mind. */
+	if (!server_is_usable(s->srv) && !s->defies_down) {
 		stream_release_server(s, EP_ABORT);
 		server_unref(&s->srv_prev);
 		s->srv_prev = server_ref(s->srv);

@@ -324,6 +324,14 @@ enum step phase_req_fe_rules(struct stream *s)
 
 /* --- the backend --- */
 
+static enum persist persistence(struct stream *s)
+{
+	for (unsigned i = 0; i < s->be->n_persist_rules; i++)
+		if (acl_cond_eval(s->be->persist_rules[i].cond, &s->env) == ACL_TRUE)
+			return s->be->persist_rules[i].what;
+	return PERSIST_USUAL;
+}
+
 void stream_set_backend(struct stream *s, const struct proxy *be)
 {
 	struct counters *c = counters_mine(&be->rt->be_counters);
@@ -341,6 +349,7 @@ void stream_set_backend(struct stream *s, const struct proxy *be)
 	stream_take_timeouts(s, be);
 	if (!s->has_own_retries)
 		s->max_retries = be->retries;
+	s->persist = (uint8_t)persistence(s);
 }
 
 static const struct proxy *dynamic_backend(struct stream *s, const struct switch_rule *r)

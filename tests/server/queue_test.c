@@ -212,6 +212,74 @@ static void test_down_and_up(void **state)
 	farm_close(&f);
 }
 
+static void wait_defying(struct pend_conn *pc, struct server *s, struct farm *f)
+{
+	pend_conn_init(pc, lb_thread, on_grant);
+	pc->defies_down = true;
+	assert_int_equal(queue_enter(pc, s, f->be, 0), 0);
+}
+
+/* Those who do not mind that a server is down wait for it in turn; the others are sent away. */
+static void test_defying(void **state)
+{
+	struct pend_conn p[5];
+	struct server *s;
+	struct farm f;
+
+	n_granted = 0;
+	farm_open(&f, "roundrobin", 1, NULL);
+	f.conf[0].maxconn = 1;
+	farm_apply(&f);
+	s = f.conf[0].rt;
+	assert_true(server_try_use(s, NULL));
+	wait_for(&p[0], 0, s, &f);
+	wait_defying(&p[1], s, &f);
+	wait_defying(&p[2], s, &f);
+	assert_int_equal(s->n_defying, 2);
+	server_set_op(s, SRV_STOPPED, NULL);
+	run_mail();
+	assert_int_equal(n_granted, 1);
+	assert_ptr_equal(granted[0], &p[0]);
+	assert_null(p[0].granted);
+	assert_int_equal(s->n_queued, 2);
+	wait_for(&p[0], -1, s, &f); /* for a server that is down: told at once */
+	run_mail();
+	assert_int_equal(n_granted, 2);
+	assert_null(p[0].granted);
+	for (int i = 1; i < 3; i++) {
+		server_release(s);
+		run_mail();
+		assert_int_equal(n_granted, 2 + i);
+		assert_ptr_equal(granted[1 + i], &p[i]);
+		assert_ptr_equal(p[i].granted, s);
+		assert_int_equal(s->n_active, 1);
+	}
+	assert_int_equal(s->n_defying, 0);
+	wait_defying(&p[3], s, &f);
+	assert_int_equal(s->n_defying, 1);
+	assert_true(queue_leave(&p[3]));
+	assert_int_equal(s->n_defying, 0);
+	server_release(s);
+	wait_defying(&p[3], s, &f); /* a free slot is found on the way in */
+	run_mail();
+	assert_int_equal(n_granted, 5);
+	assert_ptr_equal(p[3].granted, s);
+	/* Once it is gone there is nothing to wait for, now or later. */
+	wait_defying(&p[4], s, &f);
+	server_make_dead(s);
+	run_mail();
+	assert_int_equal(n_granted, 6);
+	assert_null(p[4].granted);
+	wait_defying(&p[4], s, &f);
+	run_mail();
+	assert_int_equal(n_granted, 7);
+	assert_null(p[4].granted);
+	server_release(s);
+	assert_int_equal(s->n_queued, 0);
+	assert_int_equal(s->n_defying, 0);
+	farm_close(&f);
+}
+
 static void test_raised_limit(void **state)
 {
 	struct pend_conn p;
@@ -373,6 +441,7 @@ int main(void)
 		cmocka_unit_test(test_leave),
 		cmocka_unit_test(test_maxqueue),
 		cmocka_unit_test(test_down_and_up),
+		cmocka_unit_test(test_defying),
 		cmocka_unit_test(test_raised_limit),
 		cmocka_unit_test(test_dynamic_limit),
 		cmocka_unit_test(test_two_workers),

@@ -93,6 +93,19 @@ struct switch_rule { /* use_backend, use-server */
 	const struct cfg_line *line;
 };
 
+/* What force-persist and ignore-persist say of a request; the first that applies counts. */
+enum persist {
+	PERSIST_USUAL,
+	PERSIST_FORCED, /* the server that a rule names is tried even when down, and no other */
+	PERSIST_IGNORED /* nothing that ties it to a server counts; use-server ties nothing */
+};
+
+struct persist_rule {
+	struct acl_cond *cond;
+	enum persist what;
+	const struct cfg_line *line;
+};
+
 struct proxy {
 	const char *name;
 	struct config *config; /* the generation it belongs to */
@@ -161,6 +174,8 @@ struct proxy {
 	enum http_conn_mode conn_mode;
 	struct switch_rule *use_servers;
 	unsigned n_use_servers;
+	struct persist_rule *persist_rules;
+	unsigned n_persist_rules;
 	struct connect_opts source; /* 'source' keyword */
 	struct check_proto *check_proto;
 	uint32_t hash_flags;

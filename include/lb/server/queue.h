@@ -12,6 +12,7 @@ struct pend_conn {             /* embedded in a stream */
 	struct proxy_rt *be;
 	struct thread *thread; /* owner to be told */
 	int64_t prio;          /* as queue_priority() says: lower first */
+	bool defies_down;      /* set before queue_enter(): it wants this server even when down */
 	uint32_t n_before;     /* length of the queue on entry, for the log */
 	uint32_t seq;          /* [lock: the queue's] age among equals of the backend */
 	/* [atomic by handover] server a slot was taken on for this stream; borrowed for the call of
@@ -47,8 +48,10 @@ void pend_conn_init(
 	struct pend_conn *pc, struct thread *owner, void (*grant)(struct pend_conn *pc));
 /* Would server_try_use() succeed? For algorithms; may be outdated at once. */
 bool server_has_room(const struct server *s);
-/* Those waiting for a server that went down are sent back to the backend (grant with granted NULL:
- * choose anew). */
+/*
+ * Those waiting for a server that went down are sent back to the backend (grant with granted NULL:
+ * choose anew), but for those that defy it, while the server is in the configuration.
+ */
 unsigned queue_redistribute(struct server *s); /* how many */
 
 #endif

@@ -140,6 +140,7 @@ struct server {
 	atomic_uint n_active LB_CACHE_ALIGNED; /* streams on it now: leastconn, maxconn; scur */
 	atomic_uint n_active_max;
 	atomic_uint n_queued, n_queued_max;
+	atomic_uint n_defying;    /* of n_queued: those that are served while the server is down */
 	atomic_uint n_idle;       /* idle connections of all workers */
 	atomic_uint n_used_conns; /* most streams at once since the last purge */
 	/* peak of used ones lately: how many are worth keeping */

@@ -139,8 +139,9 @@ struct stream {
 	struct server *srv;                /* chosen; holds a reference */
 	struct server *srv_prev;           /* the one tried before, for redispatch */
 	enum stream_phase phase;
-	uint8_t end; /* enum stream_end */
-	uint8_t fin; /* enum stream_fin */
+	uint8_t persist; /* enum persist: what the backend's rules say */
+	uint8_t end;     /* enum stream_end */
+	uint8_t fin;     /* enum stream_fin */
 	bool is_http, is_tunnel, is_redispatched, is_monitor, is_logged, is_final_res;
 	uint8_t log_level;      /* 0: the default; else level + 1; 255: silent */
 	uint16_t status;        /* sent to the client; 0: none */
@@ -226,6 +227,7 @@ struct stream {
 	bool is_rejected;     /* closed without an answer */
 	bool is_waiting_slot; /* pend is queued, or a grant is on its way */
 	bool is_balanced;     /* srv is what the algorithm chose */
+	bool defies_down;     /* srv was chosen by who does not mind that it is down */
 	bool uses_server;     /* a slot of srv is held */
 	bool has_fresh_conn;  /* the next attempt must not use an idle connection */
 	bool conn_was_reused;
