@@ -42,9 +42,10 @@ static void throw_records(struct pat_ref *ref, struct pat_rec **e, uint32_t n)
 	free(t);
 }
 
-static void version_free(struct pat_version *ver)
+void pat_version_free(struct pat_version *ver)
 {
 	timer_cancel(this_wheel(), &ver->timer);
+	room_close(&ver->room);
 	throw_records(ver->ref, ver->e, ver->n);
 	list_del(&ver->node);
 	free(ver);
@@ -52,7 +53,7 @@ static void version_free(struct pat_version *ver)
 
 static void version_forgotten(struct timer *t)
 {
-	version_free(LB_CONTAINER_OF(t, struct pat_version, timer));
+	pat_version_free(LB_CONTAINER_OF(t, struct pat_version, timer));
 }
 
 static void version_touch(struct pat_version *ver)
@@ -220,14 +221,13 @@ static int measure(
 static int put_lines(struct pat_ref *ref, struct pat_version *ver, struct slice text,
 	const struct lines *ls, const char **err)
 {
+	struct pat_block *b = room_for(ver ? &ver->room : &ref->room, ls->size);
 	struct pat_seg *seg = seg_new(ls->n);
-	struct pat_block *b = block_new(ls->n, ls->size);
 	struct slice rest = slice_make(text.ptr, ls->good), key, value;
 
 	if (!seg || !b) {
 		*err = "out of memory";
 		free(seg);
-		block_free(b);
 		return -1;
 	}
 	for (uint32_t i = 0; rest.len;)
@@ -235,8 +235,9 @@ static int put_lines(struct pat_ref *ref, struct pat_version *ver, struct slice 
 			seg->e[i++] = block_put(b, key, value);
 	if (add_seg(ref, ver, seg, err) == 0)
 		return 0;
+	for (uint32_t i = 0; i < ls->n; i++)
+		rec_free(seg->e[i]);
 	free(seg);
-	block_free(b);
 	return -1;
 }
 
@@ -401,6 +402,7 @@ int pat_ref_clear(struct pat_ref *ref, uint64_t number, const char **err)
 
 	if (number != PAT_VER_CURRENT && number != ref->curr_ver) {
 		if (ver) {
+			room_close(&ver->room);
 			throw_records(ref, ver->e, ver->n);
 			ver->e = NULL;
 			ver->n = ver->cap = 0;
@@ -410,6 +412,7 @@ int pat_ref_clear(struct pat_ref *ref, uint64_t number, const char **err)
 	}
 	if (pat_splice(&sp, scratch(), err) != 0)
 		return -1;
+	room_close(&ref->room);
 	ref->n_alive = 0;
 	ref->epoch++;
 	return 0;
@@ -432,7 +435,7 @@ static void drop_older(struct pat_ref *ref, uint32_t number)
 
 	list_for_each_safe(ver, tmp, &ref->versions, node)
 		if ((int32_t)(ver->ver - number) <= 0)
-			version_free(ver);
+			pat_version_free(ver);
 }
 
 static void commit_end(struct commit *cm, const char *err)
@@ -443,7 +446,8 @@ static void commit_end(struct commit *cm, const char *err)
 	if (!err) {
 		ref->curr_ver = cm->number;
 		drop_older(ref, cm->number);
-		free(cm->seg.e);
+		room_close(&ref->room);
+		throw_records(ref, cm->seg.e, 0);
 	} else {
 		throw_records(ref, cm->seg.e, cm->seg.n);
 	}
@@ -475,7 +479,7 @@ void pat_ref_commit(
 	*cm = (struct commit){ ref, ver->ver, { .n = ver->n, .e = ver->e }, done, arg };
 	ver->e = NULL;
 	ver->n = 0;
-	version_free(ver);
+	pat_version_free(ver);
 	ref->is_committing = true;
 	pat_replace(ref, &cm->seg, on_replaced, cm);
 }

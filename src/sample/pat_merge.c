@@ -16,6 +16,7 @@
 #include "pat_ref_priv.h"
 #include "sample_priv.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 #define GROWTH    4
@@ -237,16 +238,32 @@ struct pat_job {
 static void job_run(struct build *b);
 static void job_done(struct build *b);
 
+/* What it made in vain, which may be large, is freed where freeing stalls nobody. */
+static void throw_unused(struct pat_job *j)
+{
+	bool is_large = j->merged && j->merged->n > AT_ONCE;
+	struct pat_trash *t = is_large ? trash_new(j->n_views + 2) : NULL;
+
+	if (!t) {
+		for (uint32_t i = 0; i < j->n_views; i++)
+			pat_list_free(&j->views[i].list);
+		free(j->merged);
+		free(j->dropped);
+		return;
+	}
+	for (uint32_t i = 0; i < j->n_views; i++)
+		trash_put(t, TRASH_LIST, j->views[i].list);
+	trash_put(t, TRASH_SEG, j->merged);
+	trash_put(t, TRASH_SEG, j->dropped);
+	trash_throw(j->ref, t);
+}
+
 static void job_free(struct pat_job *j)
 {
-	for (uint32_t i = 0; i < j->n_views; i++) {
-		pat_list_free(&j->views[i].list);
+	throw_unused(j);
+	for (uint32_t i = 0; i < j->n_views; i++)
 		free(j->views[i].old);
-	}
 	free(j->segs);
-	free(j->merged);
-	free(j->dropped);
-	free(j->from);
 	free(j);
 }
 
@@ -343,6 +360,9 @@ static void job_run(struct build *b)
 			jv->kind, j->merged->e, j->merged->n, jv->old ? j->from : NULL, NULL, &err);
 		j->failed = !jv->list;
 	}
+	if (j->from)
+		free_large(j->from, malloc_usable_size(j->from));
+	j->from = NULL;
 }
 
 static struct pat_list *job_built(void *arg, const struct pat_view *v)

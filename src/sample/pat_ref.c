@@ -21,6 +21,7 @@
 #include "pat_ref_priv.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdlib.h>
 
 struct list pat_refs = LIST_INIT(pat_refs);
@@ -28,10 +29,17 @@ struct list pat_refs = LIST_INIT(pat_refs);
 /* --- records --- */
 
 struct pat_block {
-	atomic_uint n; /* [atomic] records in use; freed by whichever thread drops the last */
-	uint32_t used; /* in units of 8 bytes */
+	atomic_uint n;      /* [atomic] records in use; freed by whichever thread drops the last */
+	uint32_t n_spare;   /* of these, not put yet */
+	uint32_t used, cap; /* in units of 8 bytes, this header included */
 	char data[];
 };
+
+/* From SMALL bytes on an owner's records share blocks so large that malloc() maps each by itself.
+ * Hence they go back to the kernel one by one: had they lain in the heap, they would either have
+ * stayed there, or have left it all at once, with every other thread's page faults waiting. */
+#define SMALL       (64 * 1024)
+#define BLOCK_BYTES (512 * 1024 - 64)
 
 /* A value set later is a block of its own; the first one lies behind the key. */
 bool val_is_inside(const struct pat_rec *r, const struct pat_val *v)
@@ -66,7 +74,9 @@ struct pat_block *block_new(uint32_t n, size_t size)
 	if (!b)
 		return NULL;
 	atomic_init(&b->n, n);
+	b->n_spare = n;
 	b->used = sizeof(*b) / 8;
+	b->cap = (uint32_t)((sizeof(*b) + size) / 8);
 	return b;
 }
 
@@ -75,19 +85,48 @@ struct pat_rec *block_put(struct pat_block *b, struct slice key, struct slice va
 	struct pat_rec *r = pat_rec_put((char *)b + (size_t)b->used * 8, b->used, key, value);
 
 	b->used += (uint32_t)(pat_rec_size(key, value) / 8);
+	b->n_spare--;
 	return r;
 }
 
 void block_free(struct pat_block *b)
 {
-	free(b);
+	if (b)
+		free_large(b, (size_t)b->cap * 8);
 }
 
 void block_close(struct pat_block *b, uint32_t n_unused)
 {
 	if (n_unused &&
 		atomic_fetch_sub_explicit(&b->n, n_unused, memory_order_acq_rel) == n_unused)
-		free(b);
+		block_free(b);
+}
+
+/* While it is open, one record more than could lie in it is counted, so that it stays. */
+struct pat_block *room_for(struct pat_room *room, size_t size)
+{
+	struct pat_block *b = room->open;
+	size_t bytes = room->total < SMALL ? size : LB_MAX(size, BLOCK_BYTES);
+
+	if (b && b->cap - b->used >= size / 8)
+		return b;
+	if (bytes / 8 >= REC_STATIC - 1)
+		return NULL;
+	b = block_new((uint32_t)(bytes / sizeof(struct pat_rec)) + 1, bytes);
+	if (!b)
+		return NULL;
+	if (room->open)
+		block_close(room->open, room->open->n_spare);
+	room->open = b;
+	room->total += bytes;
+	return b;
+}
+
+void room_close(struct pat_room *room)
+{
+	if (room->open)
+		block_close(room->open, room->open->n_spare);
+	*room = (struct pat_room){ 0 };
 }
 
 struct pat_seg *seg_new(uint32_t n)
@@ -143,7 +182,7 @@ static void free_seg(struct pat_seg *seg, bool with_records)
 static void free_one(enum trash_kind kind, void *p)
 {
 	switch (kind) {
-	case TRASH_MEM: free(p); break;
+	case TRASH_MEM: free_large(p, malloc_usable_size(p)); break;
 	case TRASH_LIST: pat_list_free((struct pat_list **)&p); break;
 	case TRASH_SEG: free_seg(p, false); break;
 	case TRASH_SEG_RECS: free_seg(p, true); break;
@@ -281,14 +320,8 @@ static void free_versions(struct pat_ref *ref)
 {
 	struct pat_version *ver, *tmp;
 
-	list_for_each_safe(ver, tmp, &ref->versions, node) {
-		timer_cancel(this_wheel(), &ver->timer);
-		for (uint32_t i = 0; i < ver->n; i++)
-			rec_free(ver->e[i]);
-		list_del(&ver->node);
-		free(ver->e);
-		free(ver);
-	}
+	list_for_each_safe(ver, tmp, &ref->versions, node)
+		pat_version_free(ver);
 }
 
 /* Without memory for the order, what it would name is lost. */
@@ -296,6 +329,7 @@ static void throw_all(struct pat_ref *ref)
 {
 	struct pat_trash *t = trash_new(count_parts(ref));
 
+	room_close(&ref->room);
 	if (t) {
 		throw_parts(ref, t);
 		trash_throw(ref, t);

@@ -39,6 +39,7 @@ struct pat_version {
 	struct pat_ref *ref;
 	struct pat_rec **e;
 	uint32_t n, cap;
+	struct pat_room room;
 	struct timer timer; /* it was forgotten */
 };
 
@@ -82,6 +83,12 @@ struct pat_block *block_new(uint32_t n, size_t size);
 struct pat_rec *block_put(struct pat_block *b, struct slice key, struct slice value);
 void block_free(struct pat_block *b); /* nothing was put */
 void block_close(struct pat_block *b, uint32_t n_unused);
+/* The block of @room that has @size bytes left for records, perhaps a new one; NULL: no memory. */
+struct pat_block *room_for(struct pat_room *room, size_t size);
+void room_close(struct pat_room *room); /* its records live on; what comes next lies elsewhere */
+
+/* pat_change.c: gives a version up. */
+void pat_version_free(struct pat_version *ver);
 
 /* pat_merge.c: segments [a, b) are replaced by @seg (NULL: by nothing), with an index for each
  * view; @owns: what was there goes with its records. 0, or -1: nothing has changed; *err. */

@@ -20,6 +20,12 @@ struct pat_trash;
 #define PAT_VAL_INT 1 /* values must be integers: a map_*_int reads them */
 #define PAT_VAL_IP  2 /* addresses */
 
+/* Where one owner's records are put, batch by batch. */
+struct pat_room {
+	struct pat_block *open; /* NULL: none yet */
+	size_t total;           /* bytes of all its blocks so far */
+};
+
 struct pat_ref { /* control thread, but for where said otherwise */
 	uint32_t magic;
 	struct list node; /* all that live */
@@ -43,7 +49,8 @@ struct pat_ref { /* control thread, but for where said otherwise */
 	struct pat_seg **segs;
 	uint32_t n_segs;
 	uint64_t n_alive;
-	uint32_t epoch; /* counts replacements of all segs */
+	struct pat_room room; /* of what payloads add to the current version */
+	uint32_t epoch;       /* counts replacements of all segs */
 	uint32_t curr_ver, next_ver;
 	struct list versions; /* struct pat_version: being prepared */
 	struct pat_job *merging;
