@@ -18,11 +18,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 
 LB_REGISTRY_DECLARE(thread_init);
 LB_REGISTRY_DECLARE(thread_fini);
 
-#define SCRATCH_CHUNK 65536
+#define SCRATCH_CHUNK   65536
+#define BACKGROUND_NICE 10 /* a tenth of a worker's share of a core */
 
 __thread struct thread *lb_thread;
 unsigned lb_n_workers;
@@ -213,6 +215,13 @@ void threads_stop(void)
 		lb_threads[i].is_started = false;
 	}
 	rcu_thread_online();
+}
+
+/* Without the right to it nothing is lost but some milliseconds of others. */
+void thread_in_background(const char *name)
+{
+	prctl(PR_SET_NAME, name);
+	(void)setpriority(PRIO_PROCESS, 0, BACKGROUND_NICE); /* on Linux: of this thread */
 }
 
 int thread_pin(struct thread *t, const void *cpu_set, size_t size)

@@ -7,7 +7,9 @@
 #include "process_priv.h"
 
 #include <lb/core/rcu.h>
+#include <lb/core/thread.h>
 #include <lb/net/sock_path.h>
+#include <lb/sample/pat_ref.h>
 
 #include <errno.h>
 #include <grp.h>
@@ -108,15 +110,26 @@ int privileges_drop(struct cfg_parser *p, const struct global_conf *g)
 	return 0;
 }
 
+static struct rcu_head first_grace;
+
+static void on_first_grace(struct rcu_head *head)
+{
+	thread_in_background("lb/reclaim");
+}
+
 /*
  * From now on nothing can be started. The thread that liburcu would start at the first call_rcu()
- * is started before, for everybody: when that fails in the midst of traffic, liburcu aborts.
+ * is started before, for everybody: when that fails in the midst of traffic, liburcu aborts. It
+ * learns by its first callback that it gives way to workers. The builder of large lists and maps
+ * is started before as well; without it, their indices would hold the control thread up.
  */
 void privileges_seal(const struct global_conf *g)
 {
 	struct rlimit none = { 0, 0 };
 
 	get_default_call_rcu_data();
+	call_rcu(&first_grace, on_first_grace);
+	(void)pat_builder_start(); /* tried again when there is something to build */
 	if (g->insecure_fork || !g->has_uid || g->uid == 0)
 		return;
 	setrlimit(RLIMIT_NPROC, &none);

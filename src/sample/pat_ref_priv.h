@@ -115,13 +115,13 @@ void pat_view_free(struct pat_view **v); /* of a list that nobody looks at */
 
 void pat_job_wait(struct pat_job *j); /* until its builder reads no more */
 
-/* pat_build.c: work on a thread of its own. @run may only allocate and read; @done is for the
- * control thread, and frees. */
+/* pat_build.c: work for the thread of the builder. @run may only allocate and read; @done is for
+ * the control thread, and frees. */
 struct build {
-	struct list node;
+	struct list node;     /* control thread */
+	struct list in_queue; /* [lock: the builder's] */
+	bool has_run;         /* [lock: the builder's] */
 	struct mail mail;
-	pthread_t thread;
-	bool is_joined;
 	void (*run)(struct build *b);
 	void (*done)(struct build *b);
 };

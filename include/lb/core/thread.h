@@ -5,7 +5,8 @@
  *
  * Ways between threads: RCU (QSBR; workers are online but while asleep in the poller), atomics,
  * mail, and the few locks listed here in the order they may be taken:
- *     server.queue_lock, proxy_rt.queue_lock; ring.lock, under which no other is taken.
+ *     server.queue_lock, proxy_rt.queue_lock;ring.lock and the lock of the builder
+ *     (sample/pat_build.c), under which no other is taken.
  */
 #ifndef LB_CORE_THREAD_H
 #define LB_CORE_THREAD_H
@@ -82,6 +83,10 @@ struct thread_fini {
 /* Pins a started thread to @cpu_set (a cpu_set_t of @size bytes), NULL: no pinning. Return: 0 or
  * -errno. */
 int thread_pin(struct thread *t, const void *cpu_set, size_t size);
+
+/* Makes the calling thread, which is no worker and named @name from now on, give way to those that
+ * are: it still gets its share, a small one, of a machine that is busy. */
+void thread_in_background(const char *name);
 
 /* Temporary memory, valid until the current loop turn ends. NULL when memory is out. */
 static inline char *scratch_alloc(size_t len)

@@ -148,7 +148,9 @@ struct pat_target *pat_target_new(
 
 /* The configuration that was parsed into @a is in force now: its lists are shown and found. */
 void pat_refs_activate(const struct arena *a);
-/* Waits for what is still being built; before the process ends. */
+/* Starts the thread that builds large indices, unless it runs. 0 or -errno: tried again later. */
+int pat_builder_start(void);
+/* Waits for what is still being built, and ends that thread; before the process ends. */
 void pat_refs_stop(void);
 
 #endif
