@@ -70,7 +70,7 @@ bool cfg_is_enabled(struct slice name)
 	return false;
 }
 
-static bool is_digit(struct slice s)
+static bool starts_with_digit(struct slice s)
 {
 	return s.len && isdigit((unsigned char)s.ptr[0]);
 }
@@ -85,7 +85,7 @@ static uint32_t take_number(struct slice *s)
 {
 	uint32_t n = 0;
 
-	for (; is_digit(*s); skip(s, 1))
+	for (; starts_with_digit(*s); skip(s, 1))
 		n = n < 100000000 ? n * 10 + (uint32_t)(s->ptr[0] - '0') : n;
 	return n;
 }

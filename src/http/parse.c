@@ -7,6 +7,7 @@
  * do not depend on how the bytes arrived: a control character is found first, then what comes first
  * in the complete line. ps->scan remembers how far an incomplete line was looked at.
  */
+#include <lb/core/encode.h>
 #include <lb/http/parse.h>
 
 #include "names_priv.h"
@@ -98,11 +99,6 @@ static enum h1_result parse_fields(struct h1_run *r, const char **empty_out)
 }
 
 /* --- requests --- */
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 /* The cold half: @v is not "HTTP/1.0" or "HTTP/1.1". */
 static enum h1_result odd_version(struct h1_run *r, const char *v, const char *eol)

@@ -6,6 +6,7 @@
  *
  * While the token asked for has not come, more is waited for.
  */
+#include <lb/core/encode.h>
 #include <lb/core/str.h>
 
 #include "payload_priv.h"
@@ -36,11 +37,7 @@ static int64_t number_of(const char *text)
 	int64_t v = 0;
 
 	for (unsigned i = 0; i < 8; i++) {
-		char c = text[i];
-		int d = c >= '0' && c <= '9'   ? c - '0'
-			: c >= 'a' && c <= 'f' ? c - 'a' + 10
-			: c >= 'A' && c <= 'F' ? c - 'A' + 10
-					       : -1;
+		int d = hex_digit(text[i]);
 
 		if (d < 0)
 			return -1;

@@ -7,6 +7,7 @@
  * rules wait. In HTTP mode there are no such bytes (env->payload is the body then), and nothing is
  * found.
  */
+#include <lb/core/encode.h>
 #include <lb/core/str.h>
 #include <lb/core/thread.h>
 
@@ -224,7 +225,7 @@ static bool find_rdp_cookie(
 		return payload_wait(env, smp);
 	/* version 3; type 0xE0 (connection request), length of both headers consistent */
 	if (s.ptr[0] != 3 || (uint8_t)s.ptr[5] != 0xe0 ||
-		(((uint8_t)s.ptr[2] << 8) | (uint8_t)s.ptr[3]) != (uint8_t)s.ptr[4] + 5)
+		get_be16(s.ptr + 2) != (uint8_t)s.ptr[4] + 5)
 		return false;
 	line = slice_make(s.ptr + RDP_HEAD, s.len - RDP_HEAD);
 	if (line.len < prefix.len)

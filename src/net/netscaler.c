@@ -11,6 +11,8 @@
  */
 #include <lb/net/netscaler.h>
 
+#include <lb/core/encode.h>
+
 #include <errno.h>
 
 #define LEGACY_START   8
@@ -21,37 +23,27 @@
 #define TCP_MIN        20
 #define TCP_MAX        60
 
-static uint16_t get16(const unsigned char *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
-static uint32_t get32(const unsigned char *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
-}
-
 /* Where the IP header starts; @*len_out: of both headers. 0: more bytes needed. */
 static int find_headers(const unsigned char *p, size_t len, uint32_t *len_out)
 {
 	if (len <= LEGACY_START)
 		return 0;
 	if (p[8] >> 4 == 4 || p[8] >> 4 == 6) {
-		*len_out = get32(p + 4);
+		*len_out = get_be32(p + 4);
 		return LEGACY_START;
 	}
 	if (p[8] != 0)
 		return -EPROTONOSUPPORT;
 	if (len < STANDARD_START)
 		return 0;
-	*len_out = get16(p + 10);
+	*len_out = get_be16(p + 10);
 	return STANDARD_START;
 }
 
 static void set_port(struct addr *src, struct addr *dst, const unsigned char *tcp)
 {
-	src->port = get16(tcp);
-	dst->port = get16(tcp + 2);
+	src->port = get_be16(tcp);
+	dst->port = get_be16(tcp + 2);
 }
 
 /* @n: bytes of both headers, all there or not; @have: that are there. Return: 1, 0, or -errno. */

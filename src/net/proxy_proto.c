@@ -8,6 +8,7 @@
 #include <lb/net/proxy_proto.h>
 
 #include <lb/core/buf.h>
+#include <lb/core/encode.h>
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -57,16 +58,6 @@ static uint32_t header_crc(const char *data, size_t len, size_t at)
 
 	crc = crc32c_add(crc, "\0\0\0\0", 4);
 	return ~crc32c_add(crc, data + at + 4, len - at - 4);
-}
-
-static uint16_t get16(const char *p)
-{
-	return (uint16_t)((uint8_t)p[0] << 8 | (uint8_t)p[1]);
-}
-
-static uint32_t get32(const char *p)
-{
-	return (uint32_t)get16(p) << 16 | get16(p + 2);
 }
 
 /* --- reading version 1 --- */
@@ -157,13 +148,13 @@ static void take_path(struct addr *a, const char *p, char **room)
 static void take_addresses(struct result *r, unsigned family, const char *p, char *room)
 {
 	if (family == FAM_INET) {
-		*r->src = (struct addr){ .family = AF_INET, .port = get16(p + 8) };
-		*r->dst = (struct addr){ .family = AF_INET, .port = get16(p + 10) };
+		*r->src = (struct addr){ .family = AF_INET, .port = get_be16(p + 8) };
+		*r->dst = (struct addr){ .family = AF_INET, .port = get_be16(p + 10) };
 		memcpy(&r->src->v4, p, 4);
 		memcpy(&r->dst->v4, p + 4, 4);
 	} else if (family == FAM_INET6) {
-		*r->src = (struct addr){ .family = AF_INET6, .port = get16(p + 32) };
-		*r->dst = (struct addr){ .family = AF_INET6, .port = get16(p + 34) };
+		*r->src = (struct addr){ .family = AF_INET6, .port = get_be16(p + 32) };
+		*r->dst = (struct addr){ .family = AF_INET6, .port = get_be16(p + 34) };
 		memcpy(&r->src->v6, p, 16);
 		memcpy(&r->dst->v6, p + 16, 16);
 	} else {
@@ -183,12 +174,13 @@ static int check_tlvs(const char *data, size_t total, size_t at)
 
 		if (total - at < 3)
 			return -EPROTO;
-		len = get16(data + at + 1);
+		len = get_be16(data + at + 1);
 		at += 3;
 		if (len > total - at)
 			return -EPROTO;
 		if (type == PP2_TYPE_CRC32C) {
-			if (len != 4 || n_crc++ || header_crc(data, total, at) != get32(data + at))
+			if (len != 4 || n_crc++ ||
+				header_crc(data, total, at) != get_be32(data + at))
 				return -EPROTO;
 		}
 		n += type != PP2_TYPE_NOOP;
@@ -201,7 +193,7 @@ static int check_tlvs(const char *data, size_t total, size_t at)
 static void take_tlvs(struct pp2_info *info, const char *data, size_t total, size_t at, char *room)
 {
 	while (at < total && info->n_tlvs < LB_ARRAY_LEN(info->tlvs)) {
-		size_t len = get16(data + at + 1);
+		size_t len = get_be16(data + at + 1);
 
 		if ((uint8_t)data[at] != PP2_TYPE_NOOP) {
 			struct pp2_tlv *t = &info->tlvs[info->n_tlvs++];
@@ -260,7 +252,7 @@ static ssize_t parse_v2(const char *data, size_t len, struct result *r)
 		return -EPROTO;
 	if (len < V2_HEADER)
 		return 0;
-	total = V2_HEADER + get16(data + 14);
+	total = V2_HEADER + get_be16(data + 14);
 	if (total > buf_size())
 		return -EPROTO;
 	if (len < total)

@@ -11,6 +11,8 @@
  */
 #include <lb/observe/syslog.h>
 
+#include <lb/core/encode.h>
+
 #include <ctype.h>
 #include <errno.h>
 #include <string.h>
@@ -22,11 +24,6 @@
 static struct slice rest_of(struct slice s, size_t n)
 {
 	return slice_make(s.ptr + n, s.len - n);
-}
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
 }
 
 /* Up to the next space, which is taken as well. .len 0: none, or nothing in front of it. */

@@ -149,20 +149,12 @@ static enum verdict validate(struct slice message)
 
 /* --- converters --- */
 
-/* What was found, or found to be wrong, stays so whatever follows. */
-static bool set_finality(struct sample *smp, enum verdict r)
-{
-	smp->flags &= (uint8_t)~SMP_F_MAY_CHANGE;
-	smp->flags |= r == NEEDS_MORE ? SMP_F_MAY_CHANGE : 0;
-	return r != NEEDS_MORE;
-}
-
 CONV(fix_is_valid)
 {
 	enum verdict r = validate(smp->str);
 
 	smp_set_bool(smp, r == VALID);
-	return set_finality(smp, r);
+	return smp_set_final(smp, r != NEEDS_MORE);
 }
 
 /* Looks at fields only, not at the message: that is fix_is_valid's business. */
@@ -175,14 +167,14 @@ CONV(fix_tag_value)
 	while ((r = read_field(&s, &f)) == VALID) {
 		if (f.tag == (uint64_t)args[0].sint) {
 			smp_set_str(smp, SMP_BIN, f.value);
-			return set_finality(smp, VALID);
+			return smp_set_final(smp, true);
 		}
 		if (f.tag == CHECK_SUM) {
 			r = INVALID;
 			break;
 		}
 	}
-	set_finality(smp, r);
+	smp_set_final(smp, r != NEEDS_MORE);
 	return false;
 }
 

@@ -322,21 +322,13 @@ static enum verdict parse_packet(struct slice s, struct packet *pk)
 
 /* --- converters --- */
 
-/* What was found, or found to be wrong, stays so whatever follows. */
-static bool set_finality(struct sample *smp, enum verdict r)
-{
-	smp->flags &= (uint8_t)~SMP_F_MAY_CHANGE;
-	smp->flags |= r == NEEDS_MORE ? SMP_F_MAY_CHANGE : 0;
-	return r != NEEDS_MORE;
-}
-
 CONV(mqtt_is_valid)
 {
 	struct packet pk;
 	enum verdict r = parse_packet(smp->str, &pk);
 
 	smp_set_bool(smp, r == VALID);
-	return set_finality(smp, r);
+	return smp_set_final(smp, r != NEEDS_MORE);
 }
 
 static bool give_number(struct sample *smp, int64_t v)
@@ -374,7 +366,7 @@ CONV(mqtt_field_value)
 	struct packet pk;
 	enum verdict r = parse_packet(smp->str, &pk);
 
-	set_finality(smp, r);
+	smp_set_final(smp, r != NEEDS_MORE);
 	if (r != VALID || pk.type != q->type)
 		return false;
 	if (q->is_property)

@@ -21,16 +21,6 @@ static unsigned byte_at(struct slice s, size_t at)
 	return (unsigned char)s.ptr[at];
 }
 
-static unsigned get16(struct slice s, size_t at)
-{
-	return byte_at(s, at) << 8 | byte_at(s, at + 1);
-}
-
-static uint32_t get32(struct slice s, size_t at)
-{
-	return (uint32_t)get16(s, at) << 16 | get16(s, at + 2);
-}
-
 static struct slice part(struct slice s, size_t from, size_t len)
 {
 	return slice_make(s.ptr + from, len);
@@ -67,7 +57,8 @@ static size_t eth_header(struct slice s)
 
 	if (s.len < len)
 		return 0;
-	while (get16(s, len - 2) == TPID_CUSTOMER || get16(s, len - 2) == TPID_SERVICE) {
+	while (get_be16(s.ptr + len - 2) == TPID_CUSTOMER ||
+		get_be16(s.ptr + len - 2) == TPID_SERVICE) {
 		len += 4;
 		if (s.len < len)
 			return 0;
@@ -103,7 +94,7 @@ CONV(eth_proto)
 {
 	size_t len = eth_header(smp->str);
 
-	return len && give_int(smp, get16(smp->str, len - 2));
+	return len && give_int(smp, get_be16(smp->str.ptr + len - 2));
 }
 
 /* Of several tags the innermost. */
@@ -111,7 +102,7 @@ CONV(eth_vlan)
 {
 	size_t len = eth_header(smp->str);
 
-	return len > ETH_MIN && give_int(smp, get16(smp->str, len - 4) & 0xfff);
+	return len > ETH_MIN && give_int(smp, get_be16(smp->str.ptr + len - 4) & 0xfff);
 }
 
 /* --- IP (RFC 791, RFC 8200) --- */
@@ -156,7 +147,7 @@ static bool skip_extensions(struct packet *p)
 			return false;
 		len = byte_at(p->all, p->header + 1);
 		len = type == IP6_FRAGMENT ? 8 : type == IP6_AUTH ? (len + 2) * 4 : (len + 1) * 8;
-		if (type == IP6_FRAGMENT && get16(p->all, p->header + 2) >> 3)
+		if (type == IP6_FRAGMENT && get_be16(p->all.ptr + p->header + 2) >> 3)
 			p->is_fragment = true;
 		if (p->all.len - p->header < len)
 			return false;
@@ -186,23 +177,23 @@ static bool read_ip(struct slice s, struct packet *p)
 	p->version = byte_at(s, 0) >> 4;
 	if (p->version == 6 && s.len >= IP6_MIN) {
 		p->header = IP6_MIN;
-		p->total = IP6_MIN + get16(s, 4);
+		p->total = IP6_MIN + get_be16(s.ptr + 4);
 		p->proto = byte_at(s, 6);
 		return skip_extensions(p) && cut_padding(p);
 	}
 	p->header = (byte_at(s, 0) & 15) * 4u;
 	if (p->version != 4 || p->header < IP4_MIN || s.len < p->header)
 		return false;
-	p->total = get16(s, 2);
+	p->total = get_be16(s.ptr + 2);
 	p->proto = byte_at(s, 9);
 	p->has_options = p->header > IP4_MIN;
-	p->is_fragment = get16(s, 6) & 0x1fff;
+	p->is_fragment = get_be16(s.ptr + 6) & 0x1fff;
 	return cut_padding(p);
 }
 
 static unsigned ip_tos(const struct packet *p)
 {
-	return p->version == 4 ? byte_at(p->all, 1) : get16(p->all, 0) >> 4 & 0xff;
+	return p->version == 4 ? byte_at(p->all, 1) : get_be16(p->all.ptr) >> 4 & 0xff;
 }
 
 static unsigned ip_ttl(const struct packet *p)
@@ -334,11 +325,11 @@ static bool has_option(const struct segment *t, unsigned kind, size_t len)
 		return read_tcp(smp->str, &t) && give_int(smp, expression); \
 	}
 
-TCP_CONV(tcp_dst, get16(t.all, 2))
+TCP_CONV(tcp_dst, get_be16(t.all.ptr + 2))
 TCP_CONV(tcp_flags, byte_at(t.all, 13))
-TCP_CONV(tcp_seq, get32(t.all, 4))
-TCP_CONV(tcp_src, get16(t.all, 0))
-TCP_CONV(tcp_win, get16(t.all, 14))
+TCP_CONV(tcp_seq, get_be32(t.all.ptr + 4))
+TCP_CONV(tcp_src, get_be16(t.all.ptr))
+TCP_CONV(tcp_win, get_be16(t.all.ptr + 14))
 TCP_CONV(tcp_sack, has_option(&t, OPT_SACK_PERMITTED, 0))
 TCP_CONV(tcp_tsopt, has_option(&t, OPT_TIMESTAMPS, 8))
 TCP_CONV(tcp_wsopt, has_option(&t, OPT_WSCALE, 1))
@@ -353,8 +344,8 @@ TCP_CONV(tcp_wsopt, has_option(&t, OPT_WSCALE, 1))
 		       give_int(smp, expression);                                  \
 	}
 
-TCP_OPTION_CONV(tcp_mss, OPT_MSS, 2, get16(v, 0))
-TCP_OPTION_CONV(tcp_tsval, OPT_TIMESTAMPS, 8, get32(v, 0))
+TCP_OPTION_CONV(tcp_mss, OPT_MSS, 2, get_be16(v.ptr))
+TCP_OPTION_CONV(tcp_tsval, OPT_TIMESTAMPS, 8, get_be32(v.ptr))
 TCP_OPTION_CONV(tcp_wscale, OPT_WSCALE, 1, byte_at(v, 0))
 
 static char *put_kinds(char *to, const struct segment *t)

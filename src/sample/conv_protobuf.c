@@ -308,13 +308,11 @@ CONV(ungrpc)
 	struct slice s = smp->str, header, message, value;
 
 	while (cut(&s, GRPC_HEADER_LEN, &header)) {
-		const unsigned char *h = (const unsigned char *)header.ptr;
-		uint32_t len =
-			(uint32_t)h[1] << 24 | (uint32_t)h[2] << 16 | (uint32_t)h[3] << 8 | h[4];
+		unsigned char compressed = (unsigned char)header.ptr[0];
 
-		if (h[0] > 1 || !cut(&s, len, &message))
+		if (compressed > 1 || !cut(&s, get_be32(header.ptr + 1), &message))
 			return false;
-		if (h[0] == 0 && find(q, message, &value))
+		if (!compressed && find(q, message, &value))
 			return give(smp, q->type, value);
 	}
 	return false;

@@ -7,12 +7,8 @@
  */
 #include "json_priv.h"
 
+#include <lb/core/encode.h>
 #include <string.h>
-
-static bool is_digit(char c)
-{
-	return c >= '0' && c <= '9';
-}
 
 struct path_parser {
 	struct slice text;

@@ -117,6 +117,15 @@ static inline void smp_set_bool(struct sample *smp, bool v)
 	smp->sint = v;
 }
 
+/* Of packets and messages: what was found, or found to be wrong, stays so whatever follows; else
+ * more bytes may bring a value. Return: @is_final. */
+static inline bool smp_set_final(struct sample *smp, bool is_final)
+{
+	smp->flags &= (uint8_t)~SMP_F_MAY_CHANGE;
+	smp->flags |= is_final ? 0 : SMP_F_MAY_CHANGE;
+	return is_final;
+}
+
 static inline void smp_set_str(struct sample *smp, enum smp_type type, struct slice s)
 {
 	smp->type = type;

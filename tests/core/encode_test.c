@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Hexadecimal digits, base64, UTF-8: what is right, and each way in which it can be wrong. */
+/* Numbers, digits, base64, UTF-8: what is right, and each way in which it can be wrong. */
 #include <lb/core/encode.h>
 
 #include <setjmp.h>
@@ -7,6 +7,17 @@
 #include <stdlib.h>
 
 #include <cmocka.h>
+
+static void test_numbers(void **state)
+{
+	static const char bytes[] = "\x80\x01\xff\xfe";
+
+	assert_int_equal(get_be16(bytes), 0x8001);
+	assert_int_equal(get_be16(bytes + 1), 0x01ff);
+	assert_int_equal(get_be32(bytes), 0x8001fffe);
+	for (int c = 0; c < 256; c++)
+		assert_int_equal(is_digit((char)c), c >= 48 && c <= 57);
+}
 
 static void test_hex(void **state)
 {
@@ -116,6 +127,7 @@ static void test_utf8_read(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_numbers),
 		cmocka_unit_test(test_hex),
 		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_utf8_read),

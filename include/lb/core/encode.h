@@ -1,17 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* How bytes are written as text: hexadecimal digits, base64, UTF-8. */
+/* Bytes and what they stand for: numbers in network order, digits, base64, UTF-8. */
 #ifndef LB_CORE_ENCODE_H
 #define LB_CORE_ENCODE_H
 
 #include <lb/core/slice.h>
 #include <sys/types.h>
 
+/* Numbers in network order, wherever they lie. */
+static inline uint16_t get_be16(const void *at)
+{
+	const uint8_t *p = (const uint8_t *)at;
+
+	return (uint16_t)(p[0] << 8 | p[1]);
+}
+
+static inline uint32_t get_be32(const void *at)
+{
+	return (uint32_t)get_be16(at) << 16 | get_be16((const uint8_t *)at + 2);
+}
+
+/* Unlike isdigit() in no locale anything else. */
+static inline bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* What a hexadecimal digit stands for, -1: it is none. */
 static inline int hex_digit(char c)
 {
 	char lower = (char)(c | 0x20);
 
-	if (c >= '0' && c <= '9')
+	if (is_digit(c))
 		return c - '0';
 	return lower >= 'a' && lower <= 'f' ? lower - 'a' + 10 : -1;
 }
