@@ -3,9 +3,9 @@
  * Converters from the name of a frontend, backend or server to what the one of that name is now.
  *
  * A fetch such as nbsrv(web) has its name when the file is read; these have it when they run, from
- * a cookie or a map. Names that nobody has give no value, where a number is asked. Names are looked
- * up in the generation of the stream, so a proxy that a reload takes away stays known to streams
- * that began before. Thread: any.
+ * a cookie or a map. Names that nobody has give no value, where a number is asked. Proxies are
+ * looked up in the generation of the stream, so one that a reload takes away stays known to streams
+ * that began before; servers are those that it has now. Thread: any.
  */
 #include <lb/proxy/config.h>
 
@@ -29,16 +29,22 @@ static bool give_bool(struct sample *smp, bool v)
 	return true;
 }
 
-/* "backend/server", or a server of the stream's backend. NULL: none. */
+/* "backend/server", or a server of the stream's backend. NULL: none. The set has them by name. */
 static struct server *server_named(const struct smp_env *env, struct slice name)
 {
+	const char *slash = name.len ? memchr(name.ptr, '/', name.len) : NULL;
 	const struct proxy *be = env->be ? env->be : env->px;
-	const struct server_conf *sc;
+	const struct server_set *set;
 
-	if (!env->config || !name.len)
+	if (!env->config)
 		return NULL;
-	sc = config_find_server(env->config, be, name);
-	return sc ? sc->rt : NULL;
+	if (slash) {
+		be = config_find(
+			env->config, slice_make(name.ptr, (size_t)(slash - name.ptr)), CFG_BE);
+		name = slice_make(slash + 1, name.len - (size_t)(slash + 1 - name.ptr));
+	}
+	set = be && be->rt ? atomic_load_explicit(&be->rt->set, memory_order_acquire) : NULL;
+	return set ? server_set_find(set, name) : NULL;
 }
 
 CONV(fe_exists)
