@@ -203,6 +203,66 @@ def queue_timeout():
     lb.finish()
 
 
+def forced_queue():
+    """force-persist: who wants a server that is down waits for it in turn, no longer than it may, and goes elsewhere only
+    when a reload takes the server away."""
+    asked, port, other = [], free_port(), Origin("other")
+    origin = socket.create_server(("127.0.0.1", 0), backlog=100)
+
+    def serve():
+        while True:
+            c, _ = origin.accept()
+            asked.append((c, c.recv(1000)))
+
+    def answer(i):
+        asked[i][0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\ns")
+        asked[i][0].close()
+
+    def queued(path, n):
+        c = Http(port)
+        c.send("GET %s HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n" % path)
+        wait_for(lambda: lb.stat()["web", "s"]["qcur"] == str(n), "%s waits" % path)
+        return c
+
+    def has(c, status, text):
+        head = c.head()
+        assert head[0] == status, head
+        assert text is None or c.body(head[1])[:1] == text, head
+
+    threading.Thread(target=serve, daemon=True).start()
+    rest = "  server other %s\n" % other.addr
+    top = DEFAULTS + """
+listen web
+  bind 127.0.0.1:%d
+  timeout queue 50s
+  option redispatch
+  force-persist if { path_beg /f }
+""" % port
+    lb = Lb(top + "  use-server s if TRUE\n  server s 127.0.0.1:%d maxconn 1 maxqueue 2\n" % origin.getsockname()[1] + rest)
+    first = queued("/f0", 0)
+    wait_for(lambda: len(asked) == 1, "the first has the place")
+    second, usual = queued("/f1", 1), queued("/usual", 2)
+    lb.ask("disable server web/s")
+    assert usual.head()[0] == 200, "who does not insist goes elsewhere"
+    third = queued("/f2", 2)
+    assert get(port, "/f3")[0] == 503, "the queue is full, and no other server will do"
+    before = lb.cpu_seconds()
+    time.sleep(0.3)
+    assert lb.cpu_seconds() - before < 0.2, "nobody runs in circles"
+    for i, c in enumerate((first, second)):
+        answer(i)
+        has(c, 200, b"s")
+        wait_for(lambda: len(asked) == i + 2, "the next has the place")
+    fourth = queued("/f4", 1)
+    lb.write(top + rest)
+    assert "Success=1" in lb.ask("reload")
+    assert fourth.head()[0] == 200, "there is no such server any more"
+    answer(2)
+    has(third, 200, b"s")
+    assert [a[1].split(b" ")[1] for a in asked] == [b"/f0", b"/f1", b"/f2"]
+    lb.finish()
+
+
 def dynamic_limit():
     """minconn and fullconn: few requests in the backend, a low limit; many, the full one."""
     port, origin = free_port(), Origin("o", "--delay", "100")
