@@ -7,6 +7,7 @@
  */
 #include "jose_priv.h"
 
+#include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
@@ -88,7 +89,8 @@ EVP_PKEY *jose_key_public(const struct jose_key *key)
 bool jose_is_file(const struct place *pl, struct slice path)
 {
 	const char *name = arena_strndup(pl->p->arena, path.ptr, path.len);
-	int fd = name ? cfg_open_file(cfg_path(pl->p, name)) : -1;
+	const char *full = name ? cfg_path(pl->p, name) : NULL;
+	int fd = full ? cfg_open_file(full) : -ENOMEM;
 
 	if (fd >= 0)
 		close(fd);
@@ -112,10 +114,10 @@ const struct jose_key *jose_key_file(const struct place *pl, struct slice path, 
 	struct cfg_word *w = place_name(pl, path);
 	struct slice text;
 
-	if (known || !load || !w)
-		return known;
 	*err = "out of memory";
-	if (!k)
+	if (known)
+		return known;
+	if (!load || !w || !k)
 		return NULL;
 	*err = NULL;
 	if (cfg_read_file(pl->p, w, &text) != 0)
