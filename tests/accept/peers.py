@@ -55,7 +55,7 @@ def nginx():
             f.write((NOISE * (size // MB + 1))[:size])
         os.chmod("%s/files/%s" % (root, name), 0o644)
     with open(root + "/nginx.conf", "w") as f:
-        f.write("""daemon off; worker_processes 1; pid {r}/pid; error_log {r}/error.log warn;
+        f.write("""daemon off; master_process off; pid {r}/pid; error_log {r}/error.log warn;
 events {{ worker_connections 1000; }}
 http {{ access_log off; client_body_temp_path {r}/body; proxy_temp_path {r}/p; fastcgi_temp_path {r}/f;
   uwsgi_temp_path {r}/u; scgi_temp_path {r}/s; client_max_body_size 0; keepalive_requests 100; keepalive_timeout 1s;
