@@ -39,11 +39,41 @@ struct ring_area {
 	size_t size;
 	struct file_head *file; /* the mapping that holds bytes; NULL: malloc */
 	char *path;             /* owned; of the backing file */
+	bool has_backup;        /* what was there has been renamed */
+	bool is_created;        /* the file at path is this area's */
+	bool is_in_force;       /* committed: from then on the file stays */
 };
 
 static struct list living = LIST_INIT(living); /* [control] */
 
 /* --- memory --- */
+
+/* What was there stays readable as "<path>.bak". */
+static void rotate(struct ring_area *a)
+{
+	char *backup;
+
+	if (asprintf(&backup, "%s.bak", a->path) < 0)
+		return;
+	a->has_backup = access(a->path, F_OK) == 0 && rename(a->path, backup) == 0;
+	free(backup);
+}
+
+/* A start or a reload that failed leaves the file as it was, as far as its rights still go. */
+static void rotate_back(const struct ring_area *a)
+{
+	char *backup;
+
+	if (!a->has_backup) {
+		if (a->is_created)
+			(void)!unlink(a->path);
+		return;
+	}
+	if (asprintf(&backup, "%s.bak", a->path) < 0)
+		return;
+	(void)!rename(backup, a->path);
+	free(backup);
+}
 
 static void area_free(struct ring_area **ap)
 {
@@ -52,24 +82,14 @@ static void area_free(struct ring_area **ap)
 	*ap = NULL;
 	if (!a)
 		return;
+	if (a->path && !a->is_in_force)
+		rotate_back(a);
 	if (a->file)
 		munmap(a->file, sizeof(*a->file) + a->size);
 	else
 		free(a->bytes);
 	free(a->path);
 	free(a);
-}
-
-/* What was there stays readable as "<path>.bak". */
-static void rotate(const char *path)
-{
-	char *backup;
-
-	if (asprintf(&backup, "%s.bak", path) < 0)
-		return;
-	if (access(path, F_OK) == 0)
-		(void)!rename(path, backup);
-	free(backup);
 }
 
 /* Blocks are reserved at once: writing into a hole of a full disk would kill the process. */
@@ -79,10 +99,11 @@ static int map_file(struct ring_area *a)
 	void *map;
 	int fd, err;
 
-	rotate(a->path);
+	rotate(a);
 	fd = open(a->path, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
 	if (fd < 0)
 		return -errno;
+	a->is_created = true;
 	err = posix_fallocate(fd, 0, (off_t)len);
 	map = err ? MAP_FAILED : mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	if (!err && map == MAP_FAILED)
@@ -493,6 +514,7 @@ void ring_commit(struct ring_conf *rc)
 		rc->prepared = NULL;
 	}
 	area_free(&old);
+	r->area->is_in_force = true;
 	free(r->description);
 	r->description = description; /* without memory the name stands for it */
 	atomic_store(&r->maxlen, rc->maxlen);

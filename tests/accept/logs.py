@@ -418,6 +418,24 @@ frontend web
     subprocess.run([PROGRAM, "-c", "-q", "-f", lb.config], check=True)
     with open(path, "rb") as f:
         assert b"/turn1" in f.read(), "a check leaves it alone"
+    # a start and a reload that fail leave it alone, too
+    taken = socket.create_server(("127.0.0.1", 0))
+    bad = config + "  bind 127.0.0.1:%d\n" % taken.getsockname()[1]
+    lb = Lb(bad, wait=False)
+    assert lb.wait() == 1
+    with open(path, "rb") as f:
+        assert b"/turn1" in f.read(), "the last run's lines"
+    lb = Lb(config)
+    ask(port, b"GET /turn2 HTTP/1.1")
+    wait_for(lambda: "/turn2" in lb.ask("show events file"), "the line")
+    lb.write(bad.replace("16k", "32k"))
+    assert "Success=0" in lb.ask("reload")
+    ask(port, b"GET /turn3 HTTP/1.1")
+    wait_for(lambda: "/turn3" in lb.ask("show events file"), "the line")
+    with open(path, "rb") as f:
+        data = f.read()
+    assert b"/turn2" in data and b"/turn3" in data, "the file in force is the one at this place"
+    lb.finish()
     lb = Lb(config.replace(path, "/nonexistent/ring"), wait=False)
     assert lb.wait() == 1 and "cannot make the ring 'file' in /nonexistent/ring: No such file" in lb.output()
 
