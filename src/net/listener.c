@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 static struct list all_listeners = LIST_INIT(all_listeners); /* control thread */
+static atomic_uint n_stopping; /* [atomic] stopped, and not closed by the last worker yet */
 bool listener_shares_ports;
 
 #define RETRY_SHORTAGE_MS 100 /* after EMFILE and the like */
@@ -382,9 +383,16 @@ static void worker_stop(struct listener_worker *lw)
 	if (lw->is_serving && !lw->is_suspended)
 		accept_last(lw, lw->watch.fd);
 	worker_pause(lw);
-	if (atomic_fetch_sub(&l->n_serving, 1) == 1)
+	if (atomic_fetch_sub(&l->n_serving, 1) == 1) {
 		close_sockets(lw);
+		atomic_fetch_sub(&n_stopping, 1);
+	}
 	listener_upper.drain(l, false);
+}
+
+bool listeners_are_stopping(void)
+{
+	return atomic_load(&n_stopping) > 0;
 }
 
 static void close_unserved(struct listener *l)
@@ -502,10 +510,12 @@ void listener_stop(struct listener *l)
 		return;
 	list_del(&l->node);
 	sock_path_remove(&l->file);
-	if (before == LI_NEW)
+	if (before == LI_NEW) {
 		close_unserved(l);
-	else
+	} else {
+		atomic_fetch_add(&n_stopping, 1);
 		send_order(l, ORDER_STOP);
+	}
 	listener_unref(&l);
 }
 

@@ -219,7 +219,8 @@ static void drain_look(struct timer *t)
 {
 	static int64_t extended_ms;
 
-	if (atomic_load_explicit(&lb_cur_conns, memory_order_relaxed) == 0) {
+	/* in this order: workers let in who waits at a socket before they close it */
+	if (!listeners_are_stopping() && atomic_load(&lb_cur_conns) == 0) {
 		lb_stop(0);
 		return;
 	}

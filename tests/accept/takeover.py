@@ -116,6 +116,36 @@ def all_kinds():
     assert not os.path.exists(path), "the last one takes it away"
 
 
+def one_after_the_other():
+    """Many take-overs in a row: who has just been let in when a process goes is served by it."""
+    port, place = free_port(), folder()
+    path = os.path.join(place, "f.sock")
+    binds = "  bind 127.0.0.1:%d\n  bind unix@%s mode 600\n" % (port, path)
+    old = start(binds, "0")
+    failed, done = [], threading.Event()
+
+    def load(ask):
+        while not done.is_set():
+            try:
+                ask()
+            except OSError as e:
+                failed.append(e)
+
+    clients = [threading.Thread(target=load, args=(ask,)) for ask in (lambda: get(port), lambda: ask_unix(path))]
+    for t in clients:
+        t.start()
+    for i in range(1, 15):
+        new = start(binds, str(i), args=["-x", old.give, "-sf", str(old.pid)])
+        old.wait()
+        old.finish()
+        old = new
+    done.set()
+    for t in clients:
+        t.join()
+    assert not failed, failed
+    old.finish()
+
+
 def failed_start():
     """A new process that cannot start leaves the old one as it was."""
     port, path = free_port(2), os.path.join(folder(), "f.sock")
@@ -185,4 +215,4 @@ def bad_giver():
 
 
 if __name__ == "__main__":
-    main({f.__name__: f for f in (format, all_kinds, failed_start, replaced_file, bad_giver)})
+    main({f.__name__: f for f in (format, all_kinds, one_after_the_other, failed_start, replaced_file, bad_giver)})

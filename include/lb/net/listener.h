@@ -102,6 +102,8 @@ int listener_bind(struct bind_conf *bc, struct arena *a, struct listener **out, 
 void listener_start(struct listener *l); /* workers begin to accept */
 /* accept no more, close sockets, drain idle connections; drops the caller's reference */
 void listener_stop(struct listener *l);
+/* Of those stopped some worker may accept yet what waits in the kernel. Control thread. */
+bool listeners_are_stopping(void);
 /* stays bound but leaves the port to others; no effect unless LI_READY */
 void listener_pause(struct listener *l);
 /* stays LI_PAUSED when another process has taken the port */
