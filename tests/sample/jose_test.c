@@ -11,6 +11,37 @@
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 
+#define RSA_KEY                                                                              \
+	"{\"kty\": \"RSA\", \"n\": "                                                         \
+	"\"zhtobDz1cFM6cyZ5CvWkK6nt4AgwxI2-"                                                 \
+	"EYvoPTCgSdsWkdfgwsZ1nK4YyyWotSu1naZt0aqNMfo8Td2DBG9eds_C6KLag8ZyTIFJ5rDf-2r4-"      \
+	"y2IClhYVPZuGMRHGPGWCHcB-79fxKinMcTHa1xPa2Pu1nEBQnnAxX5Bq4BqlbcLonz7B-"              \
+	"38mzaJs0vq8A4uu-4wEiLV58p4xrvENNgwCV-vAkMCi-"                                       \
+	"Mh5Cr1h7heqtf4Wt3byauEKTGwTCgsJKxoUqNHP5hi3M2ThU1qskPX1GHRi9xKsSjlPx_"              \
+	"nstPKzhs7XOpXzoUvRGgR1E-CAbJsp7Nv1gdHafvn8dqRuymCYQ\", \"e\": \"AQAB\", \"d\": "    \
+	"\"n484WBMZL8w_"                                                                     \
+	"A8ZVDtb8MZFsRnQQzRmue4cEU9rBPGwQHPgzWJarlpBxQVP2N8uO3m1pt1eB158R8HX8aAKP7wsIqXDqGf" \
+	"oXooK045Mq00kNV-b32opqV9wvf5z0LatZq1P2hR6y1Vx7k1vzxnnAQjMrQ3hYsU3wnvQPguX3nc6jY_"   \
+	"BeXDbRdZvQFKN6c6l1BLC4a1fU9gQwR4SoAS1rOf6JM7VCP2fdm0wt7ZNyVo5IpBjGEov7K7oQCTUTmRIb" \
+	"3LSNdf90fUKKTayHuvs-"                                                               \
+	"92Y8fyk31qvAJrt9anLvdPjylHtm3lURYDv9VgDfhPj3Gzt1mxx7Laofm6YSLnUB\", \"p\": "        \
+	"\"8b2mvRVy8kvA8WJ4KIV97EBP0BQA4iM0cOjcxNjoH3WirFDw8QACCZsMCOz4NkQA5396DzqkG5J9pZ46" \
+	"3btNUrLMLlypUuVnEqBI1sfRM6HRkpzah0L3bGie8UgSpP6Owo6-"                               \
+	"8azIhfHMptyS3oWaBCF6vgKhwoDqBmzT2-DYlIE\", \"q\": "                                 \
+	"\"2kOtdf3_xlo13nggItrCwP-qqSfJ9AVeDUwgJnwKpMNSGw_yIRqkewEjuLm-"                     \
+	"n9WFIJZwGYUCAtPzwqZ5T6HGJ2QtbcNNdyhzI-QDvkMTfUWCVyA5btMCSlLu5er0XL_"                \
+	"DfiWIBYcTXmCBmJIvfepATzvvd4Ee2OafA3qAoEZMfeE\", \"dp\": "                           \
+	"\"aCfLiJqOPSEwj5BarzLdD4aiHMgRnV2HwcJDJLlEQhHANjhlp6DWP-dC5zGavF7OeO_"              \
+	"u2lLs1EhoxIwJVvHVnfUVjkA0YFgg8eCHoarUU0e8cUwNx8utqVLmcJUaG2bmgaNZV-"                \
+	"2XNEb7Y0WULjYoJvF53hZqNdCvhHctTQZyqoE\", \"dq\": "                                  \
+	"\"yknXRng2yltpedrTzfn6bm2GemhKIEOpO6HGWmS0aKguPK62tj-_"                             \
+	"GdGgjeB48CIw1FcZZk2D46MVVN59qHRC9tc903EjJsDyld0KKxh3w67ccmuHT1N51_"                 \
+	"CtQaJVAHEqeovGWXkrVlkTQ5iZM5YcLFNcSeH9-QEld0_eTq1Yz4E\", \"qi\": "                  \
+	"\"2-"                                                                               \
+	"isZKJbvAZrJrY1yvVgFgmjYTvPfjiVRDekF1WGpC68hQVRbQ8jvBiWRk2OqxSchP7cA1aTwNZtGdaVy06Y" \
+	"QYrJNx8DLP0mpiUJ2jGEMXXWA-JqTYv8zYE3J34i5Rybc1LyQIEIFzauwIOuwgS_"                   \
+	"t9aRXtsBLVbnMtDtXusULHE\"}"
+
 static const struct {
 	const char *alg, *key, *token;
 } samples[] = {
@@ -25,36 +56,7 @@ static const struct {
 		"eyJhbGciOiAiQTI1NkdDTUtXIiwgImVuYyI6ICJBMTI4R0NNIiwgIml2IjogInh1TXJ6eGU1S0laMXhyRV"
 		"kiLCAidGFnIjogIkRNM1NvZGxXMmxOWWJSUm9NaUt5NmcifQ.sdZVJsZbLmRnqIodJgEdUg."
 		"RvPH0JrAN59y36tF.cgpQgHnePKkJoeYNxdBm.D-fljfiyBaEy6D5ZfKIKsw" },
-	{ "RSA-OAEP",
-		"{\"kty\": \"RSA\", \"n\": "
-		"\"zhtobDz1cFM6cyZ5CvWkK6nt4AgwxI2-"
-		"EYvoPTCgSdsWkdfgwsZ1nK4YyyWotSu1naZt0aqNMfo8Td2DBG9eds_C6KLag8ZyTIFJ5rDf-2r4-"
-		"y2IClhYVPZuGMRHGPGWCHcB-79fxKinMcTHa1xPa2Pu1nEBQnnAxX5Bq4BqlbcLonz7B-"
-		"38mzaJs0vq8A4uu-4wEiLV58p4xrvENNgwCV-vAkMCi-"
-		"Mh5Cr1h7heqtf4Wt3byauEKTGwTCgsJKxoUqNHP5hi3M2ThU1qskPX1GHRi9xKsSjlPx_"
-		"nstPKzhs7XOpXzoUvRGgR1E-CAbJsp7Nv1gdHafvn8dqRuymCYQ\", \"e\": \"AQAB\", \"d\": "
-		"\"n484WBMZL8w_"
-		"A8ZVDtb8MZFsRnQQzRmue4cEU9rBPGwQHPgzWJarlpBxQVP2N8uO3m1pt1eB158R8HX8aAKP7wsIqXDqGf"
-		"oXooK045Mq00kNV-b32opqV9wvf5z0LatZq1P2hR6y1Vx7k1vzxnnAQjMrQ3hYsU3wnvQPguX3nc6jY_"
-		"BeXDbRdZvQFKN6c6l1BLC4a1fU9gQwR4SoAS1rOf6JM7VCP2fdm0wt7ZNyVo5IpBjGEov7K7oQCTUTmRIb"
-		"3LSNdf90fUKKTayHuvs-"
-		"92Y8fyk31qvAJrt9anLvdPjylHtm3lURYDv9VgDfhPj3Gzt1mxx7Laofm6YSLnUB\", \"p\": "
-		"\"8b2mvRVy8kvA8WJ4KIV97EBP0BQA4iM0cOjcxNjoH3WirFDw8QACCZsMCOz4NkQA5396DzqkG5J9pZ46"
-		"3btNUrLMLlypUuVnEqBI1sfRM6HRkpzah0L3bGie8UgSpP6Owo6-"
-		"8azIhfHMptyS3oWaBCF6vgKhwoDqBmzT2-DYlIE\", \"q\": "
-		"\"2kOtdf3_xlo13nggItrCwP-qqSfJ9AVeDUwgJnwKpMNSGw_yIRqkewEjuLm-"
-		"n9WFIJZwGYUCAtPzwqZ5T6HGJ2QtbcNNdyhzI-QDvkMTfUWCVyA5btMCSlLu5er0XL_"
-		"DfiWIBYcTXmCBmJIvfepATzvvd4Ee2OafA3qAoEZMfeE\", \"dp\": "
-		"\"aCfLiJqOPSEwj5BarzLdD4aiHMgRnV2HwcJDJLlEQhHANjhlp6DWP-dC5zGavF7OeO_"
-		"u2lLs1EhoxIwJVvHVnfUVjkA0YFgg8eCHoarUU0e8cUwNx8utqVLmcJUaG2bmgaNZV-"
-		"2XNEb7Y0WULjYoJvF53hZqNdCvhHctTQZyqoE\", \"dq\": "
-		"\"yknXRng2yltpedrTzfn6bm2GemhKIEOpO6HGWmS0aKguPK62tj-_"
-		"GdGgjeB48CIw1FcZZk2D46MVVN59qHRC9tc903EjJsDyld0KKxh3w67ccmuHT1N51_"
-		"CtQaJVAHEqeovGWXkrVlkTQ5iZM5YcLFNcSeH9-QEld0_eTq1Yz4E\", \"qi\": "
-		"\"2-"
-		"isZKJbvAZrJrY1yvVgFgmjYTvPfjiVRDekF1WGpC68hQVRbQ8jvBiWRk2OqxSchP7cA1aTwNZtGdaVy06Y"
-		"QYrJNx8DLP0mpiUJ2jGEMXXWA-JqTYv8zYE3J34i5Rybc1LyQIEIFzauwIOuwgS_"
-		"t9aRXtsBLVbnMtDtXusULHE\"}",
+	{ "RSA-OAEP", RSA_KEY,
 		"eyJhbGciOiAiUlNBLU9BRVAiLCAiZW5jIjogIkExMjhHQ00ifQ.PKzsYHWjOP6lmxfRF7Ef-"
 		"jUBVgjIHs4R57OvHFr1o27hBpwjhuvmueTxeV3p0RO338wehTZeKYMR6_"
 		"lB98bguKxT6U5KLHXWUEIo6u4MtioAKd5M845xf00Y86eJoRbdkhTDS9i8_m6Q2IDPBhp1sC-6468_"
@@ -62,36 +64,7 @@ static const struct {
 		"y4LHNAzO4pPtMIOCz_zqK2SLWQBIz-rZbYtdMyrTXJJKgqXy0XJ2rea6npxt7Xc9Uiy2zU7Yi_"
 		"3a1JVbXFb14ZivnByF4wLfGmMgxScrZqW2fIauJfCYzng.OL12S5HQ5VnCrIA2."
 		"ZGZoDUmqKr1hE85ql3o8.KSnvLnR-Kcj4BJeDDbixtw" },
-	{ "RSA1_5",
-		"{\"kty\": \"RSA\", \"n\": "
-		"\"zhtobDz1cFM6cyZ5CvWkK6nt4AgwxI2-"
-		"EYvoPTCgSdsWkdfgwsZ1nK4YyyWotSu1naZt0aqNMfo8Td2DBG9eds_C6KLag8ZyTIFJ5rDf-2r4-"
-		"y2IClhYVPZuGMRHGPGWCHcB-79fxKinMcTHa1xPa2Pu1nEBQnnAxX5Bq4BqlbcLonz7B-"
-		"38mzaJs0vq8A4uu-4wEiLV58p4xrvENNgwCV-vAkMCi-"
-		"Mh5Cr1h7heqtf4Wt3byauEKTGwTCgsJKxoUqNHP5hi3M2ThU1qskPX1GHRi9xKsSjlPx_"
-		"nstPKzhs7XOpXzoUvRGgR1E-CAbJsp7Nv1gdHafvn8dqRuymCYQ\", \"e\": \"AQAB\", \"d\": "
-		"\"n484WBMZL8w_"
-		"A8ZVDtb8MZFsRnQQzRmue4cEU9rBPGwQHPgzWJarlpBxQVP2N8uO3m1pt1eB158R8HX8aAKP7wsIqXDqGf"
-		"oXooK045Mq00kNV-b32opqV9wvf5z0LatZq1P2hR6y1Vx7k1vzxnnAQjMrQ3hYsU3wnvQPguX3nc6jY_"
-		"BeXDbRdZvQFKN6c6l1BLC4a1fU9gQwR4SoAS1rOf6JM7VCP2fdm0wt7ZNyVo5IpBjGEov7K7oQCTUTmRIb"
-		"3LSNdf90fUKKTayHuvs-"
-		"92Y8fyk31qvAJrt9anLvdPjylHtm3lURYDv9VgDfhPj3Gzt1mxx7Laofm6YSLnUB\", \"p\": "
-		"\"8b2mvRVy8kvA8WJ4KIV97EBP0BQA4iM0cOjcxNjoH3WirFDw8QACCZsMCOz4NkQA5396DzqkG5J9pZ46"
-		"3btNUrLMLlypUuVnEqBI1sfRM6HRkpzah0L3bGie8UgSpP6Owo6-"
-		"8azIhfHMptyS3oWaBCF6vgKhwoDqBmzT2-DYlIE\", \"q\": "
-		"\"2kOtdf3_xlo13nggItrCwP-qqSfJ9AVeDUwgJnwKpMNSGw_yIRqkewEjuLm-"
-		"n9WFIJZwGYUCAtPzwqZ5T6HGJ2QtbcNNdyhzI-QDvkMTfUWCVyA5btMCSlLu5er0XL_"
-		"DfiWIBYcTXmCBmJIvfepATzvvd4Ee2OafA3qAoEZMfeE\", \"dp\": "
-		"\"aCfLiJqOPSEwj5BarzLdD4aiHMgRnV2HwcJDJLlEQhHANjhlp6DWP-dC5zGavF7OeO_"
-		"u2lLs1EhoxIwJVvHVnfUVjkA0YFgg8eCHoarUU0e8cUwNx8utqVLmcJUaG2bmgaNZV-"
-		"2XNEb7Y0WULjYoJvF53hZqNdCvhHctTQZyqoE\", \"dq\": "
-		"\"yknXRng2yltpedrTzfn6bm2GemhKIEOpO6HGWmS0aKguPK62tj-_"
-		"GdGgjeB48CIw1FcZZk2D46MVVN59qHRC9tc903EjJsDyld0KKxh3w67ccmuHT1N51_"
-		"CtQaJVAHEqeovGWXkrVlkTQ5iZM5YcLFNcSeH9-QEld0_eTq1Yz4E\", \"qi\": "
-		"\"2-"
-		"isZKJbvAZrJrY1yvVgFgmjYTvPfjiVRDekF1WGpC68hQVRbQ8jvBiWRk2OqxSchP7cA1aTwNZtGdaVy06Y"
-		"QYrJNx8DLP0mpiUJ2jGEMXXWA-JqTYv8zYE3J34i5Rybc1LyQIEIFzauwIOuwgS_"
-		"t9aRXtsBLVbnMtDtXusULHE\"}",
+	{ "RSA1_5", RSA_KEY,
 		"eyJhbGciOiAiUlNBMV81IiwgImVuYyI6ICJBMTI4R0NNIn0.VEKwBZdjsP-xhDqEPjFJppCKwuylBA-"
 		"NpNgCNFe23xohuBnmJjaSH79Ex9itpGtsQtJPeUueL_oThDoPC-4cYdjV_thuS7lYUhSQKx6yllV-"
 		"zJuSYwFZfwUOC-lPj7tiAeUBtLkVIRM-WzBSHo0Ck0T_"
